@@ -1,0 +1,98 @@
+"""The seam between the gateway and an engine: attachments in, chat completions out.
+
+Nothing here knows vLLM. `engine.client.VllmEngine` implements `Engine`; tests use a scripted one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+SAMPLE_RATE = 16_000
+"""Rate of every `Sound`, in Hz (ola.md section 5)."""
+
+VIDEO_FRAMES = 64
+"""Frames sampled from every video, duplicates included (ola.md section 4)."""
+
+MAX_SOUND_SECONDS = 25 * 30
+"""The model hears 25 chunks of 30 s and nothing after them (ola.md section 5)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Image:
+    """One picture: uint8 RGB `[height, width, 3]`, upright, transparency already composited."""
+
+    pixels: npt.NDArray[np.uint8]
+    digest: str
+    """Hash of the attached bytes; the engine's caches are keyed by it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Video:
+    """The sampled frames of one video: uint8 RGB `[VIDEO_FRAMES, height, width, 3]`, without its sound."""
+
+    frames: npt.NDArray[np.uint8]
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sound:
+    """One recording: float32 mono at `SAMPLE_RATE`, `[samples]` in [-1, 1]."""
+
+    samples: npt.NDArray[np.float32]
+    digest: str
+
+
+Attachment = Image | Video | Sound
+
+
+class EngineError(Exception):
+    """The engine refused or failed a request. `status` is an HTTP status, the rest fills OpenAI's error object."""
+
+    def __init__(
+        self, message: str, *, status: int = 400, type: str = "invalid_request_error", param: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message, self.status, self.type, self.param = message, status, type, param
+
+
+class Engine(Protocol):
+    """A chat model. `request` is a chat completion body in OpenAI's form with vLLM's extra fields, in which attachment
+    parts are already decoded: an entry of a message's content list is a text part or an `Attachment`."""
+
+    modalities: frozenset[str]
+    """What it takes besides text, out of "image", "video" and "audio"."""
+
+    async def chat(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Answer whole: a `chat.completion` object. Cancelling it aborts the request in the engine.
+
+        Raises:
+            EngineError: the request is refused (unknown model, too long, bad parameter) or the engine died.
+        """
+        ...
+
+    async def stream_chat(self, request: dict[str, Any]) -> AsyncGenerator[str, None]:
+        """Answer as server-sent events: each item is one complete event (`data: {...}\\n\\n`), the last `data: [DONE]`.
+
+        Closing the generator aborts the request in the engine at once.
+
+        Raises:
+            EngineError: before the first event, as in `chat`. Later failures arrive as an event holding an `error`.
+        """
+        ...
+
+    async def models(self) -> dict[str, Any]:
+        """The `list` object of GET /v1/models."""
+        ...
+
+    async def check(self) -> None:
+        """Return if the engine is alive. Raises EngineError (503) if it is not."""
+        ...
+
+    async def running(self) -> int:
+        """Requests that the engine itself still holds, waiting or running."""
+        ...

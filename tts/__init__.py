@@ -1,0 +1,1 @@
+"""Speech out: sentences, voices and encoders. Knows nothing of the server or the engine."""

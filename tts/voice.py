@@ -1,0 +1,45 @@
+"""What every voice is: text in, PCM out. Knows no voice in particular."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import Protocol
+
+WIRE_RATE = 24_000
+"""Sample rate of all speech that leaves this package, in Hz: OpenAI's pcm16."""
+
+
+class VoiceError(Exception):
+    """A voice could not speak: its process died, or it does not know the text's language."""
+
+
+class UnknownVoiceError(Exception):
+    """No voice or alias has this name. `known` lists those that exist."""
+
+    def __init__(self, name: str, known: list[str]) -> None:
+        super().__init__(f"Unknown voice {name!r}. Known voices: {', '.join(known)}.")
+        self.name, self.known = name, known
+
+
+class Voice(Protocol):
+    """One way of speaking. Used by many answers at a time."""
+
+    name: str
+    sample_rate: int
+    """Hz of the PCM that `synthesize` yields."""
+    languages: tuple[str, ...]
+    """BCP-47 tags it can speak."""
+
+    def synthesize(self, text: str, *, lang: str | None = None, speed: float = 1.0) -> AsyncGenerator[bytes, None]:
+        """Speak one unit of text: signed 16-bit little-endian mono PCM, as it is made.
+
+        `lang` None lets the voice choose by script. Closing the generator stops the synthesis.
+
+        Raises:
+            VoiceError: nothing more can be had of this unit.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Release the voice's process and memory. Safe to call twice."""
+        ...

@@ -1,0 +1,1 @@
+"""Voices: one module each, and the only place that knows its package."""
