@@ -1,0 +1,36 @@
+"""The one exception that a bad attachment causes. Its texts are fixed; what a decoder had to say goes to the log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class MediaError(Exception):
+    """An attachment is refused. `why` is for the user, `param` names the part, as in `messages[0].content[2]`,
+    `status` is an HTTP status: 413 if the attachment passes a limit, else 400."""
+
+    def __init__(self, why: str, *, status: int = 400, param: str | None = None) -> None:
+        super().__init__(why)
+        self.why, self.status, self.param = why, status, param
+
+    @property
+    def message(self) -> str:
+        return f"{self.param}: {self.why}" if self.param else self.why
+
+    def __str__(self) -> str:
+        return self.message
+
+
+def too_large(why: str) -> MediaError:
+    return MediaError(why, status=413)
+
+
+@contextmanager
+def naming(param: str) -> Iterator[None]:
+    """Let every MediaError raised inside name the part `param`; decoders do not know which part they decode."""
+    try:
+        yield
+    except MediaError as error:
+        error.param = param
+        raise
