@@ -1,0 +1,243 @@
+"""Where a checkpoint's tensors are, what they must be called, and how large the speech encoders are (ola.md sections 7, 10).
+
+A checkpoint is a local folder or a hub id in the released layout: safetensors shards, and two speech encoder files
+written by torch.save, which win over the shards' copies of the same tensors.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Set
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from huggingface_hub import hf_hub_download, snapshot_download
+from safetensors import safe_open
+from torch import Tensor, nn
+
+from engine.config import BeatsDims, HearingDims, OlaConfig, WhisperDims
+
+log = logging.getLogger(__name__)
+
+SPEECH_REPO = "THUdyh/Ola_speech_encoders"
+WHISPER, BEATS = "model.speech_encoder.whisper_model.", "model.speech_encoder.beats_model."
+SPEECH_PREFIXES = ("model.speech_encoder.", "model.speech_projector.")
+UNUSED = ("rotary_emb.inv_freq", BEATS + "predictor.")
+"""Parts of names that released files hold and nothing reads."""
+
+LAYER_TENSORS = (
+    *(f"self_attn.{p}_proj.{kind}" for p in "qkv" for kind in ("weight", "bias")),
+    "self_attn.o_proj.weight",
+    *(f"mlp.{p}_proj.weight" for p in ("gate", "up", "down")),
+    "input_layernorm.weight",
+    "post_attention_layernorm.weight",
+)
+
+Dims = TypeVar("Dims", WhisperDims, BeatsDims)
+
+
+class CheckpointError(ValueError):
+    """The checkpoint cannot be this model: tensors are missing, left over or of the wrong size."""
+
+
+def local_folder(model: str, revision: str | None = None) -> Path:
+    """The checkpoint as a folder; a hub id is downloaded once and then found without a network."""
+    folder = Path(model)
+    if folder.is_dir():
+        return folder
+    patterns = ["*.json", "*.txt", "*.safetensors", "*.pt"]
+    return Path(snapshot_download(model, revision=revision, allow_patterns=patterns))
+
+
+def tensor_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
+    """Name and shape of every tensor in the folder's safetensors files."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for file in sorted(folder.glob("*.safetensors")):
+        with safe_open(file, "pt") as tensors:
+            shapes |= {name: tuple(tensors.get_slice(name).get_shape()) for name in tensors.keys()}  # noqa: SIM118
+    return shapes
+
+
+def describe_hearing(config: OlaConfig, folder: Path) -> None:
+    """Put the speech encoders' sizes and files into `config`; a checkpoint without speech keeps `hearing` None.
+
+    Raises:
+        CheckpointError: the sizes stand nowhere, or the encoders are of a kind that this model does not have.
+    """
+    shapes = tensor_shapes(folder)
+    if not any(name.startswith(SPEECH_PREFIXES[1]) for name in shapes):
+        return
+    whisper = open_speech_file(speech_file(config.speech_encoder, folder, shapes, WHISPER))
+    dims = pick(WhisperDims, whisper["dims"]) if whisper else whisper_from_shapes(shapes)
+    config.hearing = HearingDims(dims, beats_dims(config, folder, shapes))
+    encoders = [(config.speech_encoder, WHISPER)]
+    encoders += [(config.music_encoder, BEATS)] if config.hearing.beats else []
+    files = (speech_file(name, folder, shapes, prefix) for name, prefix in encoders)
+    config.speech_files = [str(file) for file in files if file]
+
+
+def beats_dims(config: OlaConfig, folder: Path, shapes: Mapping[str, tuple[int, ...]]) -> BeatsDims | None:
+    if "dual" not in config.speech_encoder_type:
+        return None
+    beats = open_speech_file(speech_file(config.music_encoder, folder, shapes, BEATS))
+    if not beats:
+        return beats_from_shapes(shapes)
+    expected = {"relative_position_embedding": True, "gru_rel_pos": True, "deep_norm": True, "layer_norm_first": False}
+    if wrong := {key: beats["cfg"].get(key) for key, value in expected.items() if beats["cfg"].get(key) != value}:
+        raise CheckpointError(f"{config.music_encoder}: this kind of BEATs encoder is not supported: {wrong}")
+    return pick(BeatsDims, beats["cfg"])
+
+
+def speech_file(name: str | None, folder: Path, shapes: Mapping[str, tuple[int, ...]], prefix: str) -> Path | None:
+    """The encoder's own file: by base name beside the checkpoint, then where the config says, then from the hub.
+
+    None if the shards hold the encoder and no file is near: the hub is asked only for what cannot be had otherwise.
+    """
+    if name:
+        for path in (folder / Path(name).name, Path(name)):
+            if path.is_file():
+                return path
+    if any(tensor.startswith(prefix) for tensor in shapes):
+        return None
+    if not name:
+        raise CheckpointError(f"No tensors {prefix}* in {folder}, and config.json names no file that holds them.")
+    return Path(hf_hub_download(SPEECH_REPO, Path(name).name))
+
+
+def open_speech_file(path: Path | None) -> dict[str, Any]:
+    return torch.load(path, map_location="cpu", weights_only=True, mmap=True) if path else {}
+
+
+def speech_tensors(path: str) -> Iterator[tuple[str, Tensor]]:
+    """The encoder tensors of one of the two files, under their names in the checkpoint."""
+    content = open_speech_file(Path(path))
+    if "model_state_dict" in content:
+        whisper = content["model_state_dict"].items()
+        return ((WHISPER + name.removeprefix("encoder."), t) for name, t in whisper if name.startswith("encoder."))
+    return ((BEATS + name, tensor) for name, tensor in content["model"].items())
+
+
+def pick(kind: type[Dims], values: Mapping[str, Any]) -> Dims:
+    return kind(**{field.name: values[field.name] for field in fields(kind) if field.name in values})
+
+
+def whisper_from_shapes(shapes: Mapping[str, tuple[int, ...]]) -> WhisperDims:
+    context, width = shapes[WHISPER + "positional_embedding"]
+    if width % 64:
+        raise CheckpointError(
+            f"A Whisper encoder {width} wide has no known number of heads: put its .pt file beside the checkpoint."
+        )
+    # All of OpenAI's encoders have heads of 64; the tensors alone do not tell.
+    return WhisperDims(
+        shapes[WHISPER + "conv1.weight"][1], context, width, width // 64, count(shapes, WHISPER + "blocks.")
+    )
+
+
+def beats_from_shapes(shapes: Mapping[str, tuple[int, ...]]) -> BeatsDims:
+    layer = BEATS + "encoder.layers.0."
+    hidden, width = shapes[layer + "fc1.weight"]
+    embed, _, patch, _ = shapes[BEATS + "patch_embedding.weight"]
+    conv_width, conv_group, conv_pos = shapes[BEATS + "encoder.pos_conv.0.weight_v"]
+    buckets, heads = shapes[layer + "self_attn.relative_attention_bias.weight"]
+    return BeatsDims(
+        embed_dim=embed,
+        encoder_embed_dim=width,
+        encoder_attention_heads=heads,
+        encoder_ffn_embed_dim=hidden,
+        encoder_layers=count(shapes, BEATS + "encoder.layers."),
+        input_patch_size=patch,
+        conv_pos=conv_pos,
+        conv_pos_groups=conv_width // conv_group,
+        num_buckets=buckets,
+    )
+
+
+def count(shapes: Iterable[str], prefix: str) -> int:
+    """Number of numbered modules under `prefix`."""
+    return len({name.removeprefix(prefix).split(".")[0] for name in shapes if name.startswith(prefix)})
+
+
+def backbone_names(config: OlaConfig) -> set[str]:
+    """Every tensor of the Qwen2 part."""
+    names = {f"model.layers.{i}.{tensor}" for i in range(config.num_hidden_layers) for tensor in LAYER_TENSORS}
+    names |= {"model.embed_tokens.weight", "model.norm.weight"}
+    return names if config.tie_word_embeddings else names | {"lm_head.weight"}
+
+
+class Ledger:
+    """Keeps account of the tensors that a checkpoint brings and the model wants.
+
+    Args:
+        own: the senses' parameters under their checkpoint names; loaded here.
+        backbone: names of the Qwen2 part, which vLLM loads; empty if it is quantised and vLLM knows the names.
+        vocabulary: rows of the embedding and the output layer that are kept (ola.md, table row 11).
+        ignored: prefixes of parts that are switched off.
+    """
+
+    def __init__(
+        self, own: Mapping[str, nn.Parameter], backbone: Set[str], vocabulary: int, ignored: tuple[str, ...] = ()
+    ) -> None:
+        self._own, self._backbone, self._vocabulary, self._ignored = own, backbone, vocabulary, ignored
+        self._found: set[str] = set()
+        self._left_over: set[str] = set()
+        self._misshapen: set[str] = set()
+
+    def route(self, weights: Iterable[tuple[str, Tensor]]) -> Iterator[tuple[str, Tensor]]:
+        """Load the senses' tensors as they come by, and pass the backbone's on."""
+        for name, tensor in weights:
+            if name in self._own:
+                self._copy(name, tensor)
+            elif name in self._backbone or name == "lm_head.weight" or (not self._backbone and is_backbone(name)):
+                self._found.add(name)
+                yield name, self._cut(name, tensor)
+            elif not self._unread(name):
+                self._left_over.add(name)
+
+    def load(self, tensors: Iterable[tuple[str, Tensor]], source: str) -> None:
+        """Load tensors that win over what the shards held, and report where the two disagree."""
+        for name, tensor in tensors:
+            if name not in self._own:
+                if not self._unread(name):
+                    self._left_over.add(name)
+                continue
+            if name in self._found and differs(self._own[name].data, tensor):
+                log.warning("%s: %s differs from the safetensors; the value of this file is used", source, name)
+            self._copy(name, tensor)
+
+    def settle(self) -> None:
+        """Raises CheckpointError with complete lists if anything is missing, left over or of the wrong size."""
+        missing = (self._own.keys() | self._backbone) - self._found - self._misshapen
+        problems = [("missing", missing), ("left over", self._left_over), ("of the wrong size", self._misshapen)]
+        lines = [f"{len(names)} {what}: {', '.join(sorted(names))}" for what, names in problems if names]
+        if lines:
+            raise CheckpointError("The checkpoint's tensors do not fit the model. " + "; ".join(lines))
+
+    def _copy(self, name: str, tensor: Tensor) -> None:
+        if self._own[name].shape != tensor.shape:
+            self._misshapen.add(name)
+            return
+        self._own[name].data.copy_(tensor)
+        self._found.add(name)
+
+    def _cut(self, name: str, tensor: Tensor) -> Tensor:
+        if name not in ("model.embed_tokens.weight", "lm_head.weight"):
+            return tensor
+        if len(tensor) < self._vocabulary:
+            raise CheckpointError(f"{name} has {len(tensor)} rows for a tokenizer of {self._vocabulary} entries.")
+        return tensor[: self._vocabulary]
+
+    def _unread(self, name: str) -> bool:
+        """Whether nothing reads this tensor although released files hold it, or its part is switched off."""
+        later_bias = name.endswith("relative_attention_bias.weight") and ".layers.0." not in name
+        return later_bias or name.startswith(self._ignored) or any(part in name for part in UNUSED)
+
+
+def is_backbone(name: str) -> bool:
+    return name.startswith(("model.layers.", "model.embed_tokens.", "model.norm.", "lm_head."))
+
+
+def differs(a: Tensor, b: Tensor) -> bool:
+    """Whether two copies of a tensor differ by more than rounding to bfloat16 explains."""
+    return a.shape == b.shape and not torch.allclose(a.float(), b.to(a.device).float(), rtol=2**-7, atol=1e-6)
