@@ -6,15 +6,13 @@ import io
 import logging
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image as Pillow
 from PIL import ImageOps
 
 from engine.api import Image
 from server.media.errors import MediaError, too_large
 
-# MPO is what phones write when a JPEG holds a second picture; its first one is the photo.
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 
 _log = logging.getLogger(__name__)
 
@@ -29,7 +27,6 @@ def decode_image(data: bytes, digest: str, max_pixels: int) -> Image:
         with Pillow.open(io.BytesIO(data), formats=FORMATS) as picture:
             if picture.width * picture.height > max_pixels:
                 raise _too_many_pixels(max_pixels)
-            # Some files carry an orientation and no other reason to be copied: in place spares a second picture.
             ImageOps.exif_transpose(picture, in_place=True)
             return Image(np.array(_opaque_rgb(picture)), digest)
     except MediaError:
@@ -43,7 +40,7 @@ def decode_image(data: bytes, digest: str, max_pixels: int) -> Image:
 
 def _opaque_rgb(picture: Pillow.Image) -> Pillow.Image:
     if picture.mode.startswith("I;16"):
-        picture = Pillow.fromarray(_high_bytes(np.asarray(picture)))  # Pillow would clip everything above 255 to white
+        picture = _eight_bits(picture)
     if picture.mode in ("I", "F"):
         raise MediaError("images with 32 bits per sample have no defined brightness; send 8 or 16 bits.")
     if not picture.has_transparency_data:
@@ -54,8 +51,13 @@ def _opaque_rgb(picture: Pillow.Image) -> Pillow.Image:
     return page
 
 
-def _high_bytes(samples: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
-    return (samples >> 8).astype(np.uint8)
+def _eight_bits(picture: Pillow.Image) -> Pillow.Image:
+    """The high bytes, as Pillow itself keeps of 16-bit colours; its conversion of 16-bit gray would clip to white."""
+    samples = np.asarray(picture)
+    gray = (samples >> 8).astype(np.uint8)
+    if (clear := picture.info.get("transparency")) is not None:
+        gray[samples == clear] = 255
+    return Pillow.fromarray(gray)
 
 
 def _too_many_pixels(max_pixels: int) -> MediaError:

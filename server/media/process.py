@@ -63,5 +63,5 @@ def _reap(process: subprocess.Popen[bytes], complaints: IO[bytes]) -> None:
     process.stdout.close()
     complaints.seek(0)
     if text := complaints.read(_LOGGED_BYTES):
-        name = process.args[0] if isinstance(process.args, list) else process.args
-        _log.warning("%s ended with status %d: %s", name, status, text.decode(errors="replace").strip())
+        level = logging.WARNING if status else logging.INFO
+        _log.log(level, "child ended with status %d: %s", status, text.decode(errors="replace"))
