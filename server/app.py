@@ -1,0 +1,104 @@
+"""The gateway's HTTP surface: a handful of routes over the parts it is given, and nothing else open."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from starlette.exceptions import HTTPException
+
+from engine.api import Engine
+from server.boundary import Boundary, answer_failure
+from server.chat import complete_chat
+from server.errors import RequestError
+from server.health import check_health, check_ready
+from server.media.limits import MediaLimits
+from server.media.parts import decoding_slots
+from server.metrics import Metrics
+from server.parts import Parts
+from server.settings import Settings
+from server.store import Store
+from tts.speaker import Speaker
+
+_CHAT_DOCS: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "description": "OpenAI's chat completion body with vLLM's extra fields; see docs/api.md for what is ours.",
+        "content": {"application/json": {"schema": {"type": "object", "required": ["messages"]}}},
+    }
+}
+
+
+def create_app(settings: Settings, engine: Engine, speaker: Speaker | None, store: Store) -> FastAPI:
+    """The server as an ASGI app. `speaker` None: a server without a voice, which refuses to answer in audio.
+
+    The app's lifespan starts the speaker and closes it. The engine stays the caller's to close.
+    """
+    limits = MediaLimits(max_parts=settings.max_attachments, max_bytes=settings.max_attachment_bytes)
+    parts = Parts(settings, engine, speaker, store, Metrics(), limits, decoding_slots())
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
+        if speaker is None:
+            yield
+            return
+        try:
+            await speaker.start()
+            yield
+        finally:
+            await speaker.close()
+
+    app = FastAPI(
+        title="ola-serve",
+        lifespan=lifespan,
+        redirect_slashes=False,
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
+    )
+    app.state.parts = parts
+    app.add_middleware(Boundary, metrics=parts.metrics)
+    app.add_exception_handler(HTTPException, answer_failure)
+    _add_chat(app, parts)
+    _add_operations(app, parts)
+    return app
+
+
+def _add_chat(app: FastAPI, parts: Parts) -> None:
+    @app.post("/v1/chat/completions", response_model=None, openapi_extra=_CHAT_DOCS)
+    async def chat_completions(request: Request) -> Response:
+        """Answer a conversation: whole or as server-sent events, in text or in text and speech."""
+        return await complete_chat(request, parts)
+
+    @app.get("/v1/models")
+    async def models() -> dict[str, Any]:
+        """The models that `model` may name."""
+        return await parts.engine.models()
+
+    @app.get("/v1/models/{model_id:path}")
+    async def model(model_id: str) -> dict[str, Any]:
+        """One of the models."""
+        for served in (await parts.engine.models())["data"]:
+            if served["id"] == model_id:
+                return dict(served)
+        message = f"The model {model_id!r} does not exist."
+        raise RequestError(message, status=404, param="model", code="model_not_found")
+
+
+def _add_operations(app: FastAPI, parts: Parts) -> None:
+    @app.get("/health")
+    async def health() -> dict[str, str]:
+        """The process is up and the engine alive."""
+        return await check_health(parts)
+
+    @app.get("/ready")
+    async def ready() -> dict[str, str]:
+        """An answer could be given, and spoken, now."""
+        return await check_ready(parts)
+
+    @app.get("/metrics", response_class=Response)
+    async def metrics() -> Response:
+        """The gateway's and the engine's figures for Prometheus."""
+        return Response(parts.metrics.render(), media_type=CONTENT_TYPE_PLAIN_0_0_4)

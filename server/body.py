@@ -1,0 +1,48 @@
+"""Reads a request's body as a JSON object, with a bound on its size. Knows no field of it."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from typing import Any
+
+from pydantic_core import from_json
+from starlette.requests import Request
+
+from server.errors import RequestError
+
+
+async def read_object(request: Request, max_bytes: int) -> dict[str, Any]:
+    """The body as a dict. Cancelling it leaves the rest of the body unread.
+
+    Raises:
+        RequestError: not declared as JSON (415), more than `max_bytes` (413), no JSON or no object (400).
+        starlette.requests.ClientDisconnect: the client left while sending.
+    """
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise RequestError("The body must be sent as Content-Type: application/json.", status=415)
+    raw = await _read(request, max_bytes)
+    try:
+        body = from_json(raw, allow_inf_nan=False)
+    except ValueError as error:
+        raise RequestError(f"The body is not valid JSON: {error}.", code="invalid_json") from error
+    if not isinstance(body, dict):
+        raise RequestError("The body must be a JSON object.", code="invalid_json")
+    return body
+
+
+async def _read(request: Request, max_bytes: int) -> bytes:
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > max_bytes:
+        raise _too_large(max_bytes)
+    raw = bytearray()
+    # Not request.body(): it would keep these bytes until the last event of the answer is sent.
+    async with aclosing(request.stream()) as pieces:
+        async for piece in pieces:
+            raw += piece
+            if len(raw) > max_bytes:
+                raise _too_large(max_bytes)
+    return bytes(raw)
+
+
+def _too_large(max_bytes: int) -> RequestError:
+    return RequestError(f"The body is larger than the {max_bytes} bytes this server takes.", status=413)

@@ -1,0 +1,92 @@
+"""POST /v1/chat/completions: from the body to a stream or a whole answer, spoken or not."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import AsyncGenerator
+from functools import partial
+from time import perf_counter
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from server.asking import Speech, take_ours
+from server.body import read_object
+from server.closing import closing
+from server.errors import RequestError
+from server.history import recall
+from server.media.parts import decode_messages
+from server.narrator import Narrator
+from server.parts import Parts
+from server.replies import Emit, EventStream, WholeAnswer
+from server.spoken import stream_spoken
+
+
+async def complete_chat(request: Request, parts: Parts) -> Response:
+    """Answer one chat request. All work behind the response stops when the client disconnects."""
+    body = await read_object(request, parts.settings.max_body_bytes)
+    asked = take_ours(body)
+    narrator = None if asked.speech is None else _narrator(parts, asked.speech)
+    if asked.stream:
+        return EventStream(partial(_stream, parts, body, asked.speech, narrator))
+    return WholeAnswer(partial(_answer, parts, body, asked.speech, narrator))
+
+
+def _narrator(parts: Parts, speech: Speech) -> Narrator:
+    if parts.speaker is None:
+        raise RequestError("This server has no voice, so it answers in text only.", param="modalities", code="no_voice")
+    parts.speaker.resolve(speech.voice)
+    return Narrator(parts.speaker, speech.voice, speech.format, parts.metrics.spoken)
+
+
+async def _prepare(parts: Parts, body: dict[str, Any]) -> None:
+    """Fill the conversation in: the words of spoken answers, the pixels and samples of attachments."""
+    messages = await recall(body["messages"], parts.store)
+    body["messages"] = await decode_messages(messages, parts.media_limits, slots=parts.decoding_slots)
+
+
+async def _stream(
+    parts: Parts, body: dict[str, Any], speech: Speech | None, narrator: Narrator | None, emit: Emit
+) -> None:
+    await _prepare(parts, body)
+    events = parts.engine.stream_chat(body)
+    async with closing(events):
+        if speech is None or narrator is None:
+            await _pass_on(parts, events, emit)
+        else:
+            await stream_spoken(parts, events, speech, narrator, emit)
+
+
+async def _pass_on(parts: Parts, events: AsyncGenerator[str, None], emit: Emit) -> None:
+    """The engine's events as they are: this path must cost nothing next to the engine."""
+    started = perf_counter()
+    await emit((await anext(events)).encode())
+    parts.metrics.first_event.observe(perf_counter() - started)
+    async for event in events:
+        await emit(event.encode())
+
+
+async def _answer(
+    parts: Parts, body: dict[str, Any], speech: Speech | None, narrator: Narrator | None
+) -> dict[str, Any]:
+    await _prepare(parts, body)
+    completion = await parts.engine.chat(body)
+    if speech is not None and narrator is not None:
+        await _add_audio(parts, completion["choices"][0]["message"], speech, narrator)
+    return completion
+
+
+async def _add_audio(parts: Parts, message: dict[str, Any], speech: Speech, narrator: Narrator) -> None:
+    text = message.get("content")
+    if not text:
+        return
+    data = await narrator.record(text)
+    expires_at = await parts.store.keep(speech.audio_id, text)
+    message["content"] = text if speech.text_in_content else None
+    message["audio"] = {
+        "id": speech.audio_id,
+        "data": b64encode(data).decode(),
+        "expires_at": expires_at,
+        "transcript": text,
+    }

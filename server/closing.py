@@ -1,0 +1,46 @@
+"""Leaving things behind properly: streams are closed even while cancelled, work ends when its client is gone."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+from starlette.types import Receive
+
+_CLOSE_SECONDS = 5.0
+"""A stream that takes longer to close is given up, so that a hung voice cannot hold a connection for ever."""
+
+
+@asynccontextmanager
+async def closing(stream: AsyncGenerator[Any, None]) -> AsyncGenerator[None, None]:
+    """Close `stream` on the way out, in this task. Cancelling does not cut the closing short."""
+    try:
+        yield
+    finally:
+        with anyio.move_on_after(_CLOSE_SECONDS, shield=True):
+            await stream.aclose()
+
+
+async def unless_gone(receive: Receive, work: Callable[[], Awaitable[None]]) -> None:
+    """Run `work`, and cancel it the moment the client disconnects. The request's body must have been read.
+
+    Raises what `work` raises, not in a group. Cancelling it cancels `work`.
+    """
+    failure: Exception | None = None
+    async with anyio.create_task_group() as group:
+        group.start_soon(_cancel_when_gone, receive, group.cancel_scope, name="disconnect")
+        try:
+            await work()
+        except Exception as error:
+            failure = error
+        group.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
+
+
+async def _cancel_when_gone(receive: Receive, scope: anyio.CancelScope) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    scope.cancel()

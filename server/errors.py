@@ -1,0 +1,100 @@
+"""Everything that can go wrong, in OpenAI's error format: one translation for HTTP answers and for stream events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+
+from engine.api import EngineError
+from server.media.errors import MediaError
+from tts.voice import UnknownVoiceError, VoiceError
+
+_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
+
+
+class RequestError(Exception):
+    """The request cannot be served as it stands. `param` names the field at fault, dotted."""
+
+    def __init__(self, message: str, *, status: int = 400, param: str | None = None, code: str | None = None) -> None:
+        super().__init__(message)
+        self.message, self.status, self.param, self.code = message, status, param, code
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One error as clients see it (OpenAI API reference, "Error codes")."""
+
+    status: int
+    message: str
+    type: str
+    param: str | None = None
+    code: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def body(self) -> dict[str, Any]:
+        return {"error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}}
+
+
+def describe(error: BaseException) -> Failure:
+    """Translate any exception. One that nobody foresaw becomes a 500 that says nothing about itself."""
+    error = _cause(error)
+    match error:
+        case RequestError():
+            return _failure(error.status, error.message, error.param, error.code)
+        case MediaError():
+            return _failure(error.status, error.message, error.param)
+        case UnknownVoiceError():
+            return _failure(400, str(error), "audio.voice", "unknown_voice")
+        case VoiceError():
+            return _failure(500, "The voice failed.", code="voice_failed")
+        case ValidationError():
+            return _invalid(error)
+        case EngineError():
+            return _engine(error)
+        case HTTPException():
+            return _http(error)
+    return _failure(500, "Internal server error.")
+
+
+def _cause(error: BaseException) -> BaseException:
+    """The exception inside the groups that task groups wrap around it."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
+
+
+def _failure(status: int, message: str, param: str | None = None, code: str | None = None) -> Failure:
+    kind = "server_error" if status >= 500 else _TYPES.get(status, "invalid_request_error")
+    return Failure(status, message, kind, param, code)
+
+
+def _invalid(error: ValidationError) -> Failure:
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    param = _path(first["loc"]) or None
+    message = first["msg"].removeprefix("Value error, ")
+    return _failure(400, f"{param}: {message}" if param else message, param)
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    """Such as `messages[0].content`."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in location).removeprefix(".")
+
+
+def _engine(error: EngineError) -> Failure:
+    if error.status == 500:
+        return _failure(500, "Internal server error.")
+    code = "model_not_found" if error.status == 404 else None
+    return Failure(error.status, error.message, error.type, error.param, code)
+
+
+def _http(error: HTTPException) -> Failure:
+    phrase = HTTPStatus(error.status_code).phrase
+    message = f"{phrase}: this server has no such route." if error.status_code == 404 else f"{phrase}."
+    failure = _failure(error.status_code, message)
+    return Failure(failure.status, failure.message, failure.type, headers=error.headers or {})

@@ -1,0 +1,31 @@
+"""The gateway's own figures for Prometheus. vLLM keeps its figures in the process's default registry."""
+
+from __future__ import annotations
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+# Seconds: fine where a listener notices (0.1 to 1), coarse where the answer is late anyway.
+_WAITS = (0.025, 0.05, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
+
+
+class Metrics:
+    """One registry per app, so that several apps can live in one process."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "ola_requests", "Requests ended, by route and status.", ["route", "status"], registry=self.registry
+        )
+        self.open = Gauge("ola_requests_open", "Requests being answered.", registry=self.registry)
+        self.first_event = Histogram(
+            "ola_first_event_seconds", "Request read to first event sent.", buckets=_WAITS, registry=self.registry
+        )
+        self.first_sound = Histogram(
+            "ola_first_sound_seconds", "Request read to first sound sent.", buckets=_WAITS, registry=self.registry
+        )
+        self.spoken = Counter("ola_spoken_seconds", "Seconds of speech made.", registry=self.registry)
+        self.voice_failures = Counter("ola_voice_failures", "Answers whose voice failed.", registry=self.registry)
+
+    def render(self) -> bytes:
+        """Both registries in Prometheus text format 0.0.4."""
+        return generate_latest(self.registry) + generate_latest(REGISTRY)

@@ -1,0 +1,27 @@
+"""What one app is made of: the objects that `create_app` was given, and what it made of its settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from anyio import CapacityLimiter
+
+from engine.api import Engine
+from server.media.limits import MediaLimits
+from server.metrics import Metrics
+from server.settings import Settings
+from server.store import Store
+from tts.speaker import Speaker
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts of one app. `speaker` None: a server without a voice."""
+
+    settings: Settings
+    engine: Engine
+    speaker: Speaker | None
+    store: Store
+    metrics: Metrics
+    media_limits: MediaLimits
+    decoding_slots: CapacityLimiter

@@ -1,0 +1,93 @@
+"""The two shapes of an answer, as ASGI responses that stop all work behind them when the client disconnects."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+from pydantic_core import to_json
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
+
+from server.closing import unless_gone
+from server.errors import describe
+
+logger = logging.getLogger(__name__)
+
+Emit = Callable[[bytes], Awaitable[None]]
+"""Sends one complete server-sent event; waits while the client is slower than the answer. One call at a time."""
+
+DONE = b"data: [DONE]\n\n"
+
+
+def event(data: dict[str, Any]) -> bytes:
+    """One server-sent event holding `data` as JSON."""
+    return b"data: " + to_json(data) + b"\n\n"
+
+
+class EventStream(Response):
+    """Server-sent events pushed by `produce(emit)`.
+
+    Headers leave with the first event: whatever `produce` raises before it is still an HTTP error, later failures are
+    logged and end the stream with an event holding an `error`. Closing the connection cancels `produce`.
+    """
+
+    media_type = "text/event-stream"
+
+    def __init__(self, produce: Callable[[Emit], Awaitable[None]]) -> None:
+        self.status_code, self.background = 200, None
+        self.produce = produce
+        # Proxies that buffer would turn the stream back into one late answer.
+        self.init_headers({"cache-control": "no-cache", "x-accel-buffering": "no"})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        start: Message = {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+        await unless_gone(receive, partial(self._run, _Wire(send, start)))
+
+    async def _run(self, wire: _Wire) -> None:
+        try:
+            await self.produce(wire.emit)
+        except Exception as error:
+            if not wire.started:
+                raise
+            logger.exception("An answer broke off")
+            await wire.emit(event(describe(error).body))
+            await wire.emit(DONE)
+        await wire.end()
+
+
+class _Wire:
+    """The sending half of one connection: headers first, then events."""
+
+    def __init__(self, send: Send, start: Message) -> None:
+        self.started = False
+        self._send, self._start = send, start
+
+    async def emit(self, data: bytes) -> None:
+        if not self.started:
+            self.started = True
+            await self._send(self._start)
+        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+
+    async def end(self) -> None:
+        assert self.started, "a stream without any event"
+        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+class WholeAnswer(Response):
+    """One JSON object that `answer()` works out. Closing the connection cancels `answer`; nothing is sent then."""
+
+    media_type = "application/json"
+
+    def __init__(self, answer: Callable[[], Awaitable[dict[str, Any]]]) -> None:
+        self.status_code, self.background = 200, None
+        self.answer = answer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await unless_gone(receive, partial(self._run, scope, receive, send))
+
+    async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = to_json(await self.answer())
+        await Response(body, media_type=self.media_type)(scope, receive, send)

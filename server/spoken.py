@@ -1,0 +1,138 @@
+"""A streamed chat answer in text and sound: finished sentences are spoken while the rest is still being generated."""
+
+from __future__ import annotations
+
+import logging
+import math
+from base64 import b64encode
+from collections.abc import AsyncGenerator
+from time import perf_counter
+from typing import Any
+
+import anyio
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+
+from server.asking import Speech
+from server.chunks import Chunk, audio_chunk, parse, split_end, text_of, with_transcript
+from server.errors import describe
+from server.narrator import Narrator
+from server.parts import Parts
+from server.replies import DONE, Emit, event
+from tts.sentences import SentenceSplitter
+from tts.voice import VoiceError
+
+logger = logging.getLogger(__name__)
+
+
+async def stream_spoken(
+    parts: Parts, events: AsyncGenerator[str, None], speech: Speech, narrator: Narrator, emit: Emit
+) -> None:
+    """Send the engine's `events` with their text as transcript, and the sound of each sentence as soon as it is made.
+
+    Order: text and sound as they come, `expires_at`, the chunks that end the answer, an `error` if the voice failed
+    (the text is complete then), `[DONE]`. If the engine fails, its `error` ends text and sound at once. Cancelling
+    stops both; closing `events` is the caller's.
+
+    Raises:
+        EngineError: before anything is sent.
+    """
+    started = perf_counter()
+    # Outside the task group, so that a refusal is raised as it is, while the status can still be sent.
+    first = parse(await anext(events))
+    assert first is not None, "a stream without any chunk"
+    parts.metrics.first_event.observe(perf_counter() - started)
+    await _SpokenAnswer(parts, speech, narrator, emit, first, started).run(events)
+
+
+class _SpokenAnswer:
+    """One answer on its way out. Text and speech are two tasks; text never waits for speech."""
+
+    def __init__(
+        self, parts: Parts, speech: Speech, narrator: Narrator, emit: Emit, first: Chunk, started: float
+    ) -> None:
+        self._parts, self._speech, self._narrator = parts, speech, narrator
+        self._send, self._sending = emit, anyio.Lock(fast_acquire=True)
+        self._first, self._started = first, started
+        self._splitter = SentenceSplitter()
+        self._transcript: list[str] = []
+        self._ends: list[Chunk] = []
+        self._engine_failed = self._sounded = False
+        self._voice_failure: VoiceError | None = None
+
+    async def run(self, events: AsyncGenerator[str, None]) -> None:
+        # The backlog is bounded by the answer itself, which max_tokens bounds: any smaller bound would make the text
+        # wait for the voice.
+        sentences, to_speak = anyio.create_memory_object_stream[str](math.inf)
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._speak, to_speak, name="speech")
+            with sentences:
+                await self._write(events, sentences)
+            if self._engine_failed:
+                group.cancel_scope.cancel()
+        if not self._engine_failed:
+            await self._finish()
+        await self._send(DONE)
+
+    async def _write(self, events: AsyncGenerator[str, None], sentences: MemoryObjectSendStream[str]) -> None:
+        await self._take(self._first, sentences)
+        async for data in events:
+            chunk = parse(data)
+            if chunk is not None:
+                await self._take(chunk, sentences)
+        self._hand_over(self._splitter.flush(), sentences)
+
+    async def _take(self, chunk: Chunk, sentences: MemoryObjectSendStream[str]) -> None:
+        if "error" in chunk:
+            self._engine_failed = True
+            await self._emit(chunk)
+            return
+        now, end = split_end(chunk)
+        if end is not None:
+            self._ends.append(end)
+        if now is not None:
+            await self._emit_chunk(now)
+            text = text_of(now)
+            self._transcript.append(text)
+            self._hand_over(self._splitter.feed(text), sentences)
+
+    def _hand_over(self, finished: list[str], sentences: MemoryObjectSendStream[str]) -> None:
+        if self._voice_failure is None:
+            for sentence in finished:
+                sentences.send_nowait(sentence)
+
+    async def _speak(self, sentences: MemoryObjectReceiveStream[str]) -> None:
+        with sentences:
+            try:
+                await self._narrator.narrate(sentences, self._emit_sound)
+            except VoiceError as error:
+                logger.exception("The voice failed in the middle of %s", self._speech.audio_id)
+                self._parts.metrics.voice_failures.inc()
+                self._voice_failure = error
+
+    async def _emit_sound(self, data: bytes) -> None:
+        await self._emit_audio({"data": b64encode(data).decode()})
+        if not self._sounded:
+            self._sounded = True
+            self._parts.metrics.first_sound.observe(perf_counter() - self._started)
+
+    async def _emit_audio(self, audio: dict[str, Any]) -> None:
+        await self._emit(audio_chunk(self._first, {"id": self._speech.audio_id} | audio))
+
+    async def _emit_chunk(self, chunk: Chunk) -> None:
+        speech = self._speech
+        await self._emit(with_transcript(chunk, speech.audio_id, text_in_content=speech.text_in_content))
+
+    async def _emit(self, data: dict[str, Any]) -> None:
+        packed = event(data)
+        async with self._sending:
+            await self._send(packed)
+
+    async def _finish(self) -> None:
+        if transcript := "".join(self._transcript):
+            expires_at = await self._parts.store.keep(self._speech.audio_id, transcript)
+            await self._emit_audio({"expires_at": expires_at})
+        for chunk in self._ends:
+            await self._emit_chunk(chunk)
+        if self._voice_failure is not None:
+            # Last, because SDKs raise at an error and would drop everything after it.
+            await self._emit(describe(self._voice_failure).body)

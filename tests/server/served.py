@@ -1,0 +1,81 @@
+"""A served app over scripted parts, and the two clients that tests talk to it with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import anyio
+import httpx
+from fastapi import FastAPI
+from openai import AsyncOpenAI
+
+from server.app import create_app
+from server.settings import Settings
+from server.store import MemoryStore, Store
+from tests.scripted_engine import MODEL, ScriptedEngine
+from tests.server.voice import GatedVoice
+from tests.serving import serving
+from tts.speaker import Speaker
+
+ASK: dict[str, Any] = {"model": MODEL, "messages": [{"role": "user", "content": "Hi"}]}
+SPOKEN: dict[str, Any] = ASK | {"modalities": ["text", "audio"], "audio": {"voice": "alloy", "format": "pcm16"}}
+
+STOP_SECONDS = 0.3
+"""After a client left, everything behind its request has ended within this time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A running server: its parts to look at, its clients to ask."""
+
+    engine: ScriptedEngine
+    voice: GatedVoice | None
+    app: FastAPI
+    http: httpx.AsyncClient
+    sdk: AsyncOpenAI
+
+    async def idle_after(self) -> float:
+        """Seconds until neither engine nor voice works on anything; at most a second."""
+        started = perf_counter()
+        with anyio.move_on_after(1):
+            # Polled: nothing tells a client when the server noticed that it left.
+            while await self.engine.running() or (self.voice is not None and self.voice.active):  # noqa: ASYNC110
+                await anyio.sleep(0.002)
+        return perf_counter() - started
+
+
+@asynccontextmanager
+async def served(
+    engine: ScriptedEngine, voice: GatedVoice | None = None, store: Store | None = None, **settings: Any
+) -> AsyncGenerator[Served, None]:
+    """Serve `engine` and `voice` (None: no voice) while the block runs."""
+    speaker = None if voice is None else Speaker([voice], {"default": voice.name, "alloy": voice.name})
+    app = create_app(Settings(**settings), engine, speaker, store or MemoryStore(3600, 100))
+    async with (
+        serving(app) as url,
+        httpx.AsyncClient(base_url=url, timeout=10) as http,
+        AsyncOpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0, timeout=10) as sdk,
+    ):
+        yield Served(engine, voice, app, http, sdk)
+
+
+async def chunks_of(response: httpx.Response) -> AsyncIterator[dict[str, Any]]:
+    """The JSON of each event; asserts that the stream is closed by [DONE]."""
+    done = False
+    async for line in response.aiter_lines():
+        assert not done or not line, "something after [DONE]"
+        if line == "data: [DONE]":
+            done = True
+        elif line:
+            yield json.loads(line.removeprefix("data: "))
+    assert done, "the stream ended without [DONE]"
+
+
+def audio_of(chunk: dict[str, Any]) -> dict[str, Any]:
+    """`delta.audio` of a chunk, empty if there is none."""
+    return chunk["choices"][0]["delta"].get("audio") or {} if chunk.get("choices") else {}

@@ -1,0 +1,45 @@
+"""An app behind a real uvicorn on a real port, in the test's own event loop so that tests can gate its parts."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+
+
+@asynccontextmanager
+async def serving(app: FastAPI) -> AsyncGenerator[str, None]:
+    """Serve `app` while the block runs; gives the base URL, `http://127.0.0.1:port`."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = _Server(uvicorn.Config(app, log_config=None, ws="none", timeout_graceful_shutdown=1))
+        task = asyncio.create_task(server.serve(sockets=[listener]), name="uvicorn")
+        await server.listening.wait()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.stopping.set()
+            await task
+
+
+class _Server(uvicorn.Server):
+    """uvicorn that tells when it listens, stops when told instead of at its next tick, and leaves signals to pytest."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening, self.stopping = asyncio.Event(), asyncio.Event()
+
+    async def startup(self, *args: Any, **kwargs: Any) -> None:
+        await super().startup(*args, **kwargs)
+        self.listening.set()
+
+    async def main_loop(self) -> None:
+        await self.stopping.wait()
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
