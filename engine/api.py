@@ -75,7 +75,7 @@ class Engine(Protocol):
         """
         ...
 
-    async def stream_chat(self, request: dict[str, Any]) -> AsyncGenerator[str, None]:
+    def stream_chat(self, request: dict[str, Any]) -> AsyncGenerator[str, None]:
         """Answer as server-sent events: each item is one complete event (`data: {...}\\n\\n`), the last `data: [DONE]`.
 
         Closing the generator aborts the request in the engine at once.

@@ -1,4 +1,4 @@
-"""Where a checkpoint's tensors are, what they must be called, and how large the speech encoders are (ola.md sections 7, 10).
+"""Where a checkpoint's tensors are, what they are called, how large its speech encoders are (ola.md sections 7, 10).
 
 A checkpoint is a local folder or a hub id in the released layout: safetensors shards, and two speech encoder files
 written by torch.save, which win over the shards' copies of the same tensors.
@@ -23,6 +23,15 @@ log = logging.getLogger(__name__)
 
 SPEECH_REPO = "THUdyh/Ola_speech_encoders"
 WHISPER, BEATS = "model.speech_encoder.whisper_model.", "model.speech_encoder.beats_model."
+SENSES = {
+    "model.vision_tower.vision_tower.": "vision.tower.",
+    "model.mm_projector.": "vision.projector.",
+    WHISPER: "hearing.whisper.",
+    BEATS: "hearing.beats.",
+    "model.speech_projector.": "hearing.projector.",
+}
+"""Where the checkpoint's tensors live in a module that holds `vision` and `hearing`; all others are the backbone's."""
+
 SPEECH_PREFIXES = ("model.speech_encoder.", "model.speech_projector.")
 UNUSED = ("rotary_emb.inv_freq", BEATS + "predictor.")
 """Parts of names that released files hold and nothing reads."""
@@ -166,6 +175,16 @@ def backbone_names(config: OlaConfig) -> set[str]:
     return names if config.tie_word_embeddings else names | {"lm_head.weight"}
 
 
+def sense_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
+    """The parameters of a module's `vision` and `hearing`, under their names in the checkpoint."""
+    return {
+        prefix + name.removeprefix(module): parameter
+        for name, parameter in model.named_parameters()
+        for prefix, module in SENSES.items()
+        if name.startswith(module)
+    }
+
+
 class Ledger:
     """Keeps account of the tensors that a checkpoint brings and the model wants.
 
@@ -188,7 +207,7 @@ class Ledger:
         """Load the senses' tensors as they come by, and pass the backbone's on."""
         for name, tensor in weights:
             if name in self._own:
-                self._copy(name, tensor)
+                self._copy(name, self._cut(name, tensor))
             elif name in self._backbone or name == "lm_head.weight" or (not self._backbone and is_backbone(name)):
                 self._found.add(name)
                 yield name, self._cut(name, tensor)

@@ -59,7 +59,7 @@ class HearingDims:
     beats: BeatsDims | None
 
 
-class OlaConfig(Qwen2Config):  # type: ignore[misc]
+class OlaConfig(Qwen2Config):
     """A Qwen2 configuration with Ola's extra keys."""
 
     model_type = "ola_qwen"

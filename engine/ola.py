@@ -1,9 +1,10 @@
-"""Ola as a vLLM model: Qwen2 by vLLM, the senses by `engine.model`, the released checkpoint's names checked strictly."""
+"""Ola as a vLLM model: Qwen2 by vLLM, the senses by `engine.model`, the checkpoint's names checked strictly."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -18,33 +19,28 @@ from vllm.model_executor.models.utils import (
 from vllm.multimodal import MULTIMODAL_REGISTRY
 from vllm.sequence import IntermediateTensors
 
-from engine.checkpoint import BEATS, WHISPER, Ledger, backbone_names, speech_tensors
+from engine.checkpoint import BEATS, SENSES, Ledger, backbone_names, sense_parameters, speech_tensors
 from engine.config import OlaConfig
 from engine.model.senses import Hearing, Vision
 from engine.padding import pad_heads
 from engine.processor import PLACEHOLDERS, OlaDummyInputs, OlaProcessingInfo, OlaProcessor
-
-PREFIXES = {
-    "model.vision_tower.vision_tower.": "vision.tower.",
-    "model.mm_projector.": "vision.projector.",
-    WHISPER: "hearing.whisper.",
-    BEATS: "hearing.beats.",
-    "model.speech_projector.": "hearing.projector.",
-}
-"""Where the checkpoint's tensors live in this module; everything else is the backbone's."""
 
 
 @MULTIMODAL_REGISTRY.register_processor(OlaProcessor, info=OlaProcessingInfo, dummy_inputs=OlaDummyInputs)
 class OlaQwenForCausalLM(nn.Module, SupportsMultiModal, SupportsLoRA, SupportsPP):
     """`embed_multimodal` returns one row per placeholder token, in the order of the prompt."""
 
-    packed_modules_mapping = {
+    packed_modules_mapping: ClassVar[dict[str, list[str]]] = {
         "qkv_proj": ["q_proj", "k_proj", "v_proj"],
         "gate_up_proj": ["gate_proj", "up_proj"],
     }
     hf_to_vllm_mapper = WeightsMapper(
-        orig_to_new_prefix=PREFIXES | {"model.": "language_model.model.", "lm_head.": "language_model.lm_head."}
+        orig_to_new_prefix=SENSES | {"model.": "language_model.model.", "lm_head.": "language_model.lm_head."}
     )
+
+    if TYPE_CHECKING:  # from SupportsMultiModal, which mypy does not read
+        _mark_tower_model: Callable[..., AbstractContextManager[None]]
+        _mark_language_model: Callable[..., AbstractContextManager[None]]
 
     @classmethod
     def get_placeholder_str(cls, modality: str, i: int) -> str | None:
@@ -61,7 +57,7 @@ class OlaQwenForCausalLM(nn.Module, SupportsMultiModal, SupportsLoRA, SupportsPP
             with self._mark_tower_model(vllm_config, "audio"):
                 self.hearing = Hearing(self.config)
         with self._mark_language_model(vllm_config):
-            self.language_model = init_vllm_registered_model(
+            self.language_model: Any = init_vllm_registered_model(
                 vllm_config=vllm_config,
                 hf_config=self.config,
                 prefix=maybe_prefix(prefix, "language_model"),
@@ -106,9 +102,9 @@ class OlaQwenForCausalLM(nn.Module, SupportsMultiModal, SupportsLoRA, SupportsPP
         Raises:
             CheckpointError: with the complete list of missing, left-over or misshapen tensors.
         """
-        own = {name: parameter for name, parameter in self._own_parameters()}
+        own = sense_parameters(self)
         backbone = set() if self.quantised else backbone_names(self.config)
-        skipped = tuple(prefix for prefix in PREFIXES if not any(name.startswith(prefix) for name in own))
+        skipped = tuple(prefix for prefix in SENSES if not any(name.startswith(prefix) for name in own))
         ledger = Ledger(own, backbone, self.config.vocab_size, ignored=skipped)
         loaded = self.language_model.load_weights(ledger.route(weights))
         for file in self.config.speech_files:
@@ -118,17 +114,10 @@ class OlaQwenForCausalLM(nn.Module, SupportsMultiModal, SupportsLoRA, SupportsPP
         senses = {name for name, _ in self.named_parameters() if not name.startswith("language_model.")}
         return {f"language_model.{name}" for name in loaded} | senses
 
-    def _own_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
-        """The senses' parameters under their names in the checkpoint."""
-        for name, parameter in self.named_parameters():
-            for prefix, module in PREFIXES.items():
-                if name.startswith(module):
-                    yield prefix + name.removeprefix(module), parameter
-
     def _round_beats(self) -> None:
-        """The reference runs BEATs in float32 on weights that went through its half-precision formats (ola.md section 7)."""
+        """The reference runs BEATs in float32 on weights that went through its half precisions (ola.md section 7)."""
         if self.config.hearing is None or self.config.hearing.beats is None or self.dtype == torch.float32:
             return
         for name, parameter in self.named_parameters():
-            if name.startswith(PREFIXES[BEATS]):
+            if name.startswith(SENSES[BEATS]):
                 parameter.data = parameter.data.half().bfloat16().float()

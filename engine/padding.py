@@ -40,7 +40,7 @@ def pad_heads(backbone: nn.Module, vllm_config: VllmConfig) -> None:
     for layer in backbone.modules():
         attention = getattr(layer, "attn", None)
         if isinstance(attention, Attention) and not attention.attn_backend.supports_head_size(attention.head_size):
-            layer.attn = padded(attention, layer.scaling, vllm_config)
+            layer.attn = padded(attention, attention.impl.scale, vllm_config)
 
 
 def padded(attention: Attention, scale: float, vllm_config: VllmConfig) -> PaddedAttention:

@@ -1,4 +1,4 @@
-"""Read the golden set in tests/golden: what the reference model computed for its inputs (how it is stored: docs/parity.md)."""
+"""Read the golden set in tests/golden: what the reference model computed for its inputs (docs/parity.md)."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Ola's encoders and projectors in plain PyTorch: no vLLM, so that training, parity tests and GPU benches use the same code."""
+"""Ola's encoders and projectors in plain PyTorch: without vLLM, so that training and parity tests run the same code."""

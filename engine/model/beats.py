@@ -1,8 +1,9 @@
-"""BEATs: general sounds beside Whisper's speech (ola.md section 5, arXiv 2212.09058), with its released tensor names."""
+"""BEATs: general sounds beside Whisper's speech (ola.md section 5, arXiv 2212.09058), with the released names."""
 
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -80,6 +81,7 @@ class Attention(nn.Module):
         self.q_proj, self.k_proj, self.v_proj, self.out_proj = (nn.Linear(width, width) for _ in range(4))
         self.grep_linear = nn.Linear(width // heads, 8)
         self.grep_a = nn.Parameter(torch.ones(1, heads, 1, 1))
+        self.relative_attention_bias: nn.Embedding
 
     def forward(self, x: Tensor, bias: Tensor) -> Tensor:
         """`x` [batch, time, width], `bias` [heads, time, time]."""
@@ -122,7 +124,7 @@ class Transformer(nn.Module):
         alpha = (2 * layers) ** 0.25
         self.layers = nn.ModuleList(Layer(width, heads, hidden, alpha) for _ in range(layers))
         # One table serves every layer; checkpoints hold a copy per layer or only this one.
-        self.layers[0].self_attn.relative_attention_bias = nn.Embedding(buckets, heads)
+        self._first().relative_attention_bias = nn.Embedding(buckets, heads)
 
     def forward(self, x: Tensor) -> Tensor:
         # An even kernel gives one output too many; the last is dropped.
@@ -137,8 +139,11 @@ class Transformer(nn.Module):
         """Position bias before the gate: [heads, time, time]."""
         at = torch.arange(time, device=device)
         offset = at[None, :] - at[:, None]
-        table: nn.Embedding = self.layers[0].self_attn.relative_attention_bias  # type: ignore[assignment]
-        return table(self._bucket(offset)).permute(2, 0, 1)
+        bias: Tensor = self._first().relative_attention_bias(self._bucket(offset))
+        return bias.permute(2, 0, 1)
+
+    def _first(self) -> Attention:
+        return cast(Layer, self.layers[0]).self_attn
 
     def _bucket(self, offset: Tensor) -> Tensor:
         """Exact for near keys, logarithmic up to `distance`, positive offsets in the upper half."""

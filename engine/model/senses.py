@@ -1,4 +1,4 @@
-"""The two senses of Ola: pictures to rows and sound to rows of the language model's input. Knows no prompt and no vLLM."""
+"""The two senses of Ola: pictures and sound to rows of the language model's input. Knows no prompt and no vLLM."""
 
 from __future__ import annotations
 

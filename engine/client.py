@@ -1,0 +1,125 @@
+"""The real engine: vLLM's own serving objects, driven without its HTTP app. The one module that knows them."""
+
+from __future__ import annotations
+
+import logging
+from argparse import Namespace
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
+from typing import Any
+
+from pydantic import ValidationError
+from starlette.datastructures import State
+from vllm.engine.arg_utils import AsyncEngineArgs
+from vllm.engine.protocol import EngineClient
+from vllm.entrypoints.launchers.api_server.app_state import init_app_state
+from vllm.entrypoints.launchers.api_server.entry import build_async_engine_client
+from vllm.entrypoints.launchers.cli_args import BaseFrontendArgs, validate_parsed_serve_args
+from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionRequest
+from vllm.entrypoints.serve.engine.protocol import ErrorResponse
+from vllm.entrypoints.serve.exception_handling.error_response import create_error_response
+from vllm.utils.argparse_utils import FlexibleArgumentParser
+from vllm.v1.engine.exceptions import EngineDeadError
+
+from engine.api import EngineError
+from engine.attachments import TABLE, install, with_parts
+
+log = logging.getLogger(__name__)
+
+
+def engine_arguments(arguments: Sequence[str], model: str) -> Namespace:
+    """vLLM's engine and serving options from a command line; what concerns its HTTP server is not among them.
+
+    Unknown options end the process with argparse's message, as in vLLM.
+    """
+    parser = FlexibleArgumentParser(prog="ola serve", usage="ola serve [--model DIR] [vLLM engine options]")
+    parser = AsyncEngineArgs.add_cli_args(BaseFrontendArgs.add_cli_args(parser))
+    parsed = parser.parse_args(["--model", model, *arguments])
+    validate_parsed_serve_args(parsed)
+    return parsed
+
+
+@asynccontextmanager
+async def vllm_engine(arguments: Namespace) -> AsyncIterator[VllmEngine]:
+    """Start vLLM in child processes and stop it on leaving."""
+    async with build_async_engine_client(arguments) as client:
+        state = State()
+        await init_app_state(client, state, arguments, await client.get_supported_tasks())
+        install()
+        yield VllmEngine(client, state)
+
+
+class VllmEngine:
+    """Implements `engine.api.Engine`."""
+
+    def __init__(self, client: EngineClient, state: State) -> None:
+        self._client = client
+        self._serving = state.openai_serving_chat
+        self._models = state.openai_serving_models
+        limits = client.renderer.get_mm_processor().info.supported_mm_limits if is_multimodal(client) else {}
+        self.modalities = frozenset(limits)
+
+    async def chat(self, request: dict[str, Any]) -> dict[str, Any]:
+        answer = await self._create(request | {"stream": False})
+        content: dict[str, Any] = answer.model_dump(mode="json")
+        return content
+
+    async def stream_chat(self, request: dict[str, Any]) -> AsyncGenerator[str, None]:
+        events = await self._create(request | {"stream": True})
+        async with aclosing(events):
+            async for event in events:
+                yield event
+
+    async def models(self) -> dict[str, Any]:
+        models: dict[str, Any] = (await self._models.show_available_models()).model_dump(mode="json")
+        return models
+
+    async def check(self) -> None:
+        try:
+            await self._client.check_health()
+        except EngineDeadError as error:
+            raise EngineError("The engine has stopped.", status=503, type="service_unavailable_error") from error
+
+    async def running(self) -> int:
+        # The engine process answers for itself: an aborted request that it still computes counts.
+        if not await self._client.engine_core.call_utility_async("has_work"):
+            return 0
+        return max(1, self._client.get_num_unfinished_requests())
+
+    async def _create(self, request: dict[str, Any]) -> Any:
+        messages, table = with_parts(request["messages"])
+        token = TABLE.set(table)
+        try:
+            body = ChatCompletionRequest.model_validate(request | {"messages": messages})
+            answer = await self._serving.create_chat_completion(body)
+        except ValidationError as error:
+            raise invalid(error) from error
+        except EngineDeadError as error:
+            raise EngineError("The engine has stopped.", status=503, type="service_unavailable_error") from error
+        except Exception as error:  # vLLM's handlers for its HTTP app take any exception too
+            raise refused(create_error_response(error), error) from error
+        finally:
+            TABLE.reset(token)
+        if isinstance(answer, ErrorResponse):
+            raise refused(answer)
+        return answer
+
+
+def is_multimodal(client: EngineClient) -> bool:
+    return bool(client.model_config.is_multimodal_model)
+
+
+def invalid(error: ValidationError) -> EngineError:
+    """The first thing that is wrong with a body, named by its path."""
+    first = error.errors()[0]
+    path = ".".join(str(step) for step in first["loc"])
+    return EngineError(f"{path}: {first['msg']}" if path else first["msg"], param=path or None)
+
+
+def refused(response: ErrorResponse, cause: Exception | None = None) -> EngineError:
+    """vLLM's refusal in our words for it."""
+    error = response.error
+    if error.code >= 500:
+        log.error("the engine failed a request: %s", error.message, exc_info=cause)
+        return EngineError("The engine failed this request.", status=error.code, type="server_error")
+    return EngineError(error.message, status=error.code, type="invalid_request_error", param=error.param)

@@ -1,0 +1,128 @@
+"""The `ola` command. `ola serve` starts an engine, a voice and the gateway in front of them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import uvicorn
+import uvloop
+
+from server.settings import Settings
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from engine.api import Engine
+
+DEMO = Path(__file__).parents[1] / "models" / "ola-demo"
+
+BLUE_SQUARE = "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAFUlEQVR42mOUi7rDgA0wMeAAg1MCAA1RAWQR9sbeAAAAAElFTkSuQmCC"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point of the console script."""
+    parser = argparse.ArgumentParser(prog="ola", description="Streaming omni-modal inference server.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    serve = commands.add_parser(
+        "serve",
+        help="serve a model over HTTP",
+        epilog="Every other option goes to vLLM's engine, for example --dtype, --max-model-len, "
+        "--tensor-parallel-size, --served-model-name, --enable-auto-tool-choice. "
+        "The gateway's own settings are OLA_... variables: docs/configuration.md.",
+    )
+    serve.add_argument("--model", default=str(DEMO), help="checkpoint folder or hub id (default: the demo model)")
+    serve.add_argument("--host", help="address to listen on (default: OLA_HOST or 127.0.0.1)")
+    serve.add_argument("--port", type=int, help="port to listen on (default: OLA_PORT or 8000)")
+    options, rest = parser.parse_known_args(arguments)
+    given = {name: value for name in ("host", "port") if (value := getattr(options, name)) is not None}
+    serve_model(Settings(**given), options.model, rest)
+
+
+def serve_model(settings: Settings, model: str, rest: Sequence[str]) -> None:
+    """Serve until interrupted. `rest` holds vLLM's options."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    # Before vLLM is imported: it reads both then. It reports usage to its makers unless told not to.
+    os.environ.setdefault("DO_NOT_TRACK", "1")
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
+    listener = bound(settings)
+    say("Importing the engine")
+    from engine.client import engine_arguments
+
+    if not any(option.split("=")[0] == "--served-model-name" for option in rest):
+        rest = [*rest, "--served-model-name", *served_names(model)]
+    parsed = engine_arguments(rest, model)
+    try:
+        uvloop.run(run(settings, parsed, listener))
+    except KeyboardInterrupt:
+        say("Stopped")
+
+
+async def run(settings: Settings, arguments: Namespace, listener: socket.socket) -> None:
+    """Start the parts in order, then answer until the server is told to stop."""
+    from engine.client import vllm_engine
+    from server.app import create_app
+    from server.store import MemoryStore
+    from tts.speaker import default_speaker
+
+    started = perf_counter()
+    say(f"Loading {arguments.model} (half a minute on a CPU, minutes for a large model)")
+    async with vllm_engine(arguments) as engine:
+        say(f"Engine loaded after {perf_counter() - started:.0f} s; warming up")
+        await warm_up(engine)
+        speaker = default_speaker() if settings.voice else None
+        app = create_app(
+            settings, engine, speaker, MemoryStore(settings.audio_ttl_seconds, settings.max_stored_answers)
+        )
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", loop="none", lifespan="on"))
+        name = (await engine.models())["data"][0]["id"]
+        say(f"Ready after {perf_counter() - started:.0f} s. Try:\n\n{example(listener, name)}\n")
+        await server.serve(sockets=[listener])
+
+
+async def warm_up(engine: Engine) -> None:
+    """One token each of what is served, so that the first user does not wait for it."""
+    await engine.chat({"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 1})
+
+
+def bound(settings: Settings) -> socket.socket:
+    """The listening socket, taken before the slow start so that a busy port is known at once."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        sys.exit(f"ola serve: cannot listen on {settings.host}:{settings.port}: {error.strerror}")
+    return listener
+
+
+def served_names(model: str) -> list[str]:
+    """What a request may call the model: a folder by its name and its path, a hub id by itself."""
+    path = Path(model)
+    return [path.resolve().name, model] if path.is_dir() else [model]
+
+
+def example(listener: socket.socket, model: str) -> str:
+    """A command that shows an image being answered."""
+    host, port = listener.getsockname()[:2]
+    image = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{BLUE_SQUARE}"}}
+    question = {"type": "text", "text": "What do you see?"}
+    body = {"model": model, "messages": [{"role": "user", "content": [image, question]}], "max_tokens": 64}
+    address = f"[{host}]" if ":" in host else host
+    return (
+        f"curl http://{address}:{port}/v1/chat/completions -H 'Content-Type: application/json' -d '{json.dumps(body)}'"
+    )
+
+
+def say(line: str) -> None:
+    """A progress line; standard output stays free for what a command is asked for."""
+    print(f"ola: {line}", file=sys.stderr, flush=True)
