@@ -14,6 +14,7 @@ from engine.api import Engine
 from server.boundary import Boundary, answer_failure
 from server.chat import complete_chat
 from server.errors import RequestError
+from server.fetch import UrlFetcher
 from server.health import check_health, check_ready
 from server.media.limits import MediaLimits
 from server.media.parts import decoding_slots
@@ -38,7 +39,8 @@ def create_app(settings: Settings, engine: Engine, speaker: Speaker | None, stor
     The app's lifespan starts the speaker and closes it. The engine stays the caller's to close.
     """
     limits = MediaLimits(max_parts=settings.max_attachments, max_bytes=settings.max_attachment_bytes)
-    parts = Parts(settings, engine, speaker, store, Metrics(), limits, decoding_slots())
+    fetch = UrlFetcher(settings.max_attachment_bytes) if settings.fetch_urls else None
+    parts = Parts(settings, engine, speaker, store, Metrics(), limits, decoding_slots(), fetch)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:

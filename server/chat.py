@@ -43,7 +43,7 @@ def _narrator(parts: Parts, speech: Speech) -> Narrator:
 async def _prepare(parts: Parts, body: dict[str, Any]) -> None:
     """Fill the conversation in: the words of spoken answers, the pixels and samples of attachments."""
     messages = await recall(body["messages"], parts.store)
-    body["messages"] = await decode_messages(messages, parts.media_limits, slots=parts.decoding_slots)
+    body["messages"] = await decode_messages(messages, parts.media_limits, parts.fetch, slots=parts.decoding_slots)
 
 
 async def _stream(

@@ -8,6 +8,7 @@ from anyio import CapacityLimiter
 
 from engine.api import Engine
 from server.media.limits import MediaLimits
+from server.media.sources import Fetch
 from server.metrics import Metrics
 from server.settings import Settings
 from server.store import Store
@@ -25,3 +26,5 @@ class Parts:
     metrics: Metrics
     media_limits: MediaLimits
     decoding_slots: CapacityLimiter
+    fetch: Fetch | None
+    """Gets attachments by URL; None: URLs are refused."""
