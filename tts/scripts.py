@@ -27,6 +27,9 @@ _SCRIPTS = (
     ("he", "\u0590-\u05ff", ("yi",)),
     ("el", "\u0370-\u03ff\u1f00-\u1fff", ()),
 )
+_SYLLABIC = 3  # the first scripts of the table write a syllable with each letter
+_SYLLABLE = 3
+"""Latin letters that say as much as one letter of a syllabic script."""
 _LANGUAGES = {language: frozenset((language, *others)) for language, _, others in _SCRIPTS}
 _NOT_LATIN = frozenset().union(*_LANGUAGES.values())
 # One group per script, in the order of _SCRIPTS; the last one is any other letter.
@@ -45,7 +48,8 @@ def script_language(text: str) -> str | None:
     """
     counts = [0] * (len(_SCRIPTS) + 1)
     for match in _LETTER.finditer(text):
-        counts[(match.lastindex or 0) - 1] += 1
+        script = (match.lastindex or 0) - 1
+        counts[script] += _SYLLABLE if script < _SYLLABIC else 1
     best = max(range(len(counts)), key=counts.__getitem__)
     if not counts[best] or best == len(_SCRIPTS):
         return None

@@ -30,6 +30,14 @@ class Voice(Protocol):
     languages: tuple[str, ...]
     """BCP-47 tags it can speak."""
 
+    async def start(self) -> None:
+        """Get ready, so that the first unit waits for nothing. Not required before `synthesize`; safe to call twice.
+
+        Raises:
+            VoiceError: it cannot speak.
+        """
+        ...
+
     def synthesize(self, text: str, *, lang: str | None = None, speed: float = 1.0) -> AsyncGenerator[bytes, None]:
         """Speak one unit of text: signed 16-bit little-endian mono PCM, as it is made.
 
