@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from time import perf_counter
@@ -18,9 +18,10 @@ from server.app import create_app
 from server.settings import Settings
 from server.store import MemoryStore, Store
 from tests.scripted_engine import MODEL, ScriptedEngine
-from tests.server.voice import GatedVoice
+from tests.scripted_voice import ScriptedVoice
 from tests.serving import serving
 from tts.speaker import Speaker
+from tts.voice import WIRE_RATE
 
 ASK: dict[str, Any] = {"model": MODEL, "messages": [{"role": "user", "content": "Hi"}]}
 SPOKEN: dict[str, Any] = ASK | {"modalities": ["text", "audio"], "audio": {"voice": "alloy", "format": "pcm16"}}
@@ -34,7 +35,7 @@ class Served:
     """A running server: its parts to look at, its clients to ask."""
 
     engine: ScriptedEngine
-    voice: GatedVoice | None
+    voice: ScriptedVoice | None
     app: FastAPI
     http: httpx.AsyncClient
     sdk: AsyncOpenAI
@@ -44,17 +45,19 @@ class Served:
         started = perf_counter()
         with anyio.move_on_after(1):
             # Polled: nothing tells a client when the server noticed that it left.
-            while await self.engine.running() or (self.voice is not None and self.voice.active):  # noqa: ASYNC110
+            while await self.engine.running():  # noqa: ASYNC110
                 await anyio.sleep(0.002)
+            if self.voice is not None:
+                await self.voice.until_idle()
         return perf_counter() - started
 
 
 @asynccontextmanager
 async def served(
-    engine: ScriptedEngine, voice: GatedVoice | None = None, store: Store | None = None, **settings: Any
+    engine: ScriptedEngine, voice: ScriptedVoice | None = None, store: Store | None = None, **settings: Any
 ) -> AsyncGenerator[Served, None]:
     """Serve `engine` and `voice` (None: no voice) while the block runs."""
-    speaker = None if voice is None else Speaker([voice], {"default": voice.name, "alloy": voice.name})
+    speaker = None if voice is None else Speaker([voice], {"alloy": voice.name})
     app = create_app(Settings(**settings), engine, speaker, store or MemoryStore(3600, 100))
     async with (
         serving(app) as url,
@@ -64,7 +67,17 @@ async def served(
         yield Served(engine, voice, app, http, sdk)
 
 
-async def chunks_of(response: httpx.Response) -> AsyncIterator[dict[str, Any]]:
+def quick_voice(**script: Any) -> ScriptedVoice:
+    """A voice that says a sentence in a few tenths of a second of sound, in one or two chunks."""
+    return ScriptedVoice(**{"seconds_per_char": 0.01, "chunk_seconds": 0.1} | script)
+
+
+def spoken_bytes(voice: ScriptedVoice) -> int:
+    """Size of the pcm16 of all that `voice` said."""
+    return sum(2 * round(voice.seconds(text) * WIRE_RATE) for text in voice.said)
+
+
+async def chunks_of(response: httpx.Response) -> AsyncGenerator[dict[str, Any]]:
     """The JSON of each event; asserts that the stream is closed by [DONE]."""
     done = False
     async for line in response.aiter_lines():

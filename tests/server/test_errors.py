@@ -12,8 +12,7 @@ import pytest
 
 from engine.api import EngineError
 from tests.scripted_engine import ScriptedEngine
-from tests.server.served import ASK, SPOKEN, chunks_of, served
-from tests.server.voice import GatedVoice
+from tests.server.served import ASK, SPOKEN, chunks_of, quick_voice, served
 
 pytestmark = pytest.mark.anyio
 
@@ -58,7 +57,7 @@ def check_error(response: httpx.Response, status: int) -> dict[str, Any]:
 )
 async def test_a_wrong_field_is_named(fields: dict[str, Any], param: str) -> None:
     engine = ScriptedEngine()
-    async with served(engine, GatedVoice()) as server:
+    async with served(engine, quick_voice()) as server:
         response = await server.http.post(CHAT, json=SPOKEN | fields)
     error = check_error(response, 400)
     assert (error["param"], error["type"]) == (param, "invalid_request_error")
@@ -137,7 +136,7 @@ async def test_audio_asked_of_a_server_without_a_voice() -> None:
 
 @pytest.mark.parametrize("stream", [False, True])
 async def test_an_unknown_voice_lists_the_known(stream: bool) -> None:
-    async with served(ScriptedEngine(), GatedVoice()) as server:
+    async with served(ScriptedEngine(), quick_voice()) as server:
         body = SPOKEN | {"stream": stream, "audio": {"voice": "nobody", "format": "wav"}}
         with pytest.raises(openai.BadRequestError) as failure:
             await server.sdk.chat.completions.create(**body)
@@ -157,7 +156,7 @@ async def test_an_unknown_voice_lists_the_known(stream: bool) -> None:
     ids=["400", "404", "429", "503"],
 )
 async def test_what_the_engine_refuses(body: dict[str, Any], refusal: EngineError, expected: type[Exception]) -> None:
-    async with served(ScriptedEngine(refuse=refusal), GatedVoice()) as server:
+    async with served(ScriptedEngine(refuse=refusal), quick_voice()) as server:
         with pytest.raises(expected) as failure:
             await server.sdk.chat.completions.create(**body)
     error = failure.value
@@ -172,7 +171,7 @@ async def test_what_the_engine_refuses(body: dict[str, Any], refusal: EngineErro
 async def test_a_bug_is_logged_and_not_told(
     body: dict[str, Any], failure: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with served(ScriptedEngine(refuse=failure), GatedVoice()) as server:
+    async with served(ScriptedEngine(refuse=failure), quick_voice()) as server:
         error = check_error(await server.http.post(CHAT, json=body), 500)
     assert error == {"message": "Internal server error.", "type": "server_error", "param": None, "code": None}
     assert [record.exc_info[1] for record in caplog.records if record.exc_info] == [failure]
@@ -181,7 +180,7 @@ async def test_a_bug_is_logged_and_not_told(
 @pytest.mark.parametrize("body", [ASK, SPOKEN])
 async def test_a_bug_in_the_middle_of_a_stream(body: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
     bug = {"delta": {"content": object()}}  # cannot become JSON
-    async with served(ScriptedEngine(["One is. ", bug]), GatedVoice()) as server:
+    async with served(ScriptedEngine(["One is. ", bug]), quick_voice()) as server:
         response = await server.http.post(CHAT, json=body | {"stream": True})
         chunks = [chunk async for chunk in chunks_of(response)]
     assert chunks[-1]["error"]["message"] == "Internal server error."

@@ -9,19 +9,19 @@ import pytest
 
 from server.settings import Settings
 from tests.scripted_engine import ScriptedEngine
-from tests.server.served import ASK, SPOKEN, served
-from tests.server.voice import SECONDS, GatedVoice
+from tests.server.served import ASK, SPOKEN, quick_voice, served, spoken_bytes
+from tts.voice import WIRE_RATE
 
 pytestmark = pytest.mark.anyio
 
 
 async def test_health_and_readiness() -> None:
-    engine, voice = ScriptedEngine(), GatedVoice()
+    engine, voice = ScriptedEngine(), quick_voice()
     async with served(engine, voice) as server:
         assert (await server.http.get("/health")).json() == {"status": "ok"}
-        assert voice.texts == []
+        assert voice.said == []
         assert (await server.http.get("/ready")).json() == {"status": "ready"}
-        assert len(voice.texts) == 1
+        assert len(voice.said) == 1
         assert voice.active == 0
 
 
@@ -41,7 +41,7 @@ async def test_a_dead_engine_is_neither_healthy_nor_ready() -> None:
 
 
 async def test_a_voice_that_fails_is_not_ready() -> None:
-    async with served(ScriptedEngine(), GatedVoice(fail_at=0)) as server:
+    async with served(ScriptedEngine(), quick_voice(fail_on="")) as server:
         assert (await server.http.get("/health")).status_code == 200
         response = await server.http.get("/ready")
     assert response.status_code == 503
@@ -50,14 +50,15 @@ async def test_a_voice_that_fails_is_not_ready() -> None:
 
 async def test_a_voice_that_is_stuck_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("server.health._VOICE_SECONDS", 0.05)
-    voice = GatedVoice(gates={0: anyio.Event()})
+    voice = quick_voice(gate=anyio.Event())
     async with served(ScriptedEngine(), voice) as server:
         assert (await server.http.get("/ready")).status_code == 503
         assert voice.active == 0
 
 
 async def test_the_figures() -> None:
-    async with served(ScriptedEngine(["One is here."]), GatedVoice()) as server:
+    voice = quick_voice()
+    async with served(ScriptedEngine(["One is here."]), voice) as server:
         await server.http.post("/v1/chat/completions", json=SPOKEN | {"stream": True})
         await server.http.post("/v1/chat/completions", json=ASK)
         await server.http.post("/v1/chat/completions", json={})
@@ -70,7 +71,8 @@ async def test_the_figures() -> None:
     assert 'ola_requests_total{route="unknown",status="404"} 1.0' in lines
     assert "ola_requests_open 1.0" in lines  # this very request
     assert "ola_first_sound_seconds_count 1.0" in lines
-    assert f"ola_spoken_seconds_total {SECONDS}" in lines
+    (spoken,) = (float(line.split()[1]) for line in lines if line.startswith("ola_spoken_seconds_total"))
+    assert spoken == pytest.approx(spoken_bytes(voice) / 2 / WIRE_RATE)
     assert any(line.startswith("python_info") for line in lines)  # the default registry, where vLLM keeps its figures
 
 
@@ -81,7 +83,7 @@ async def test_two_apps_count_apart() -> None:
 
 
 async def test_the_voice_is_closed_with_the_app_and_the_engine_is_not() -> None:
-    engine, voice = ScriptedEngine(), GatedVoice()
+    engine, voice = ScriptedEngine(), quick_voice()
     async with served(engine, voice):
         assert not voice.closed
     assert voice.closed

@@ -10,12 +10,10 @@ import anyio
 import av
 import numpy as np
 import pytest
-import soundfile
 
 from server.asking import Format
 from tests.scripted_engine import ScriptedEngine
-from tests.server.served import ASK, SPOKEN, Served, audio_of, chunks_of, served
-from tests.server.voice import SECONDS, GatedVoice, tone
+from tests.server.served import ASK, SPOKEN, Served, audio_of, chunks_of, quick_voice, served, spoken_bytes
 from tts.encoding import FORMATS
 from tts.voice import WIRE_RATE
 
@@ -40,7 +38,7 @@ def _transcript(chunks: list[dict[str, Any]]) -> str:
 
 
 async def test_sound_arrives_before_the_third_sentence_exists() -> None:
-    engine, voice = ScriptedEngine(SENTENCES, gates={2: anyio.Event()}), GatedVoice()
+    engine, voice = ScriptedEngine(SENTENCES, gates={2: anyio.Event()}), quick_voice()
     async with (
         served(engine, voice) as server,
         server.http.stream("POST", "/v1/chat/completions", json=SPOKEN | {"stream": True}) as response,
@@ -54,23 +52,24 @@ async def test_sound_arrives_before_the_third_sentence_exists() -> None:
 
 
 async def test_text_does_not_wait_for_a_voice_that_is_stuck() -> None:
-    engine, voice = ScriptedEngine(SENTENCES), GatedVoice(gates={0: anyio.Event()})
+    gate = anyio.Event()
+    engine, voice = ScriptedEngine(SENTENCES), quick_voice(gate=gate)
     transcript = ""
     async with (
         served(engine, voice) as server,
         server.http.stream("POST", "/v1/chat/completions", json=SPOKEN | {"stream": True}) as response,
     ):
         async for chunk in chunks_of(response):
-            assert voice.gates[0].is_set() or "data" not in audio_of(chunk)
+            assert gate.is_set() or "data" not in audio_of(chunk)
             transcript += audio_of(chunk).get("transcript", "")
             if transcript == "".join(SENTENCES):
-                voice.gates[0].set()
-    assert voice.gates[0].is_set()
+                gate.set()
+    assert gate.is_set()
     assert transcript == "".join(SENTENCES)
 
 
 async def test_order_and_shape_of_the_chunks() -> None:
-    engine, voice = ScriptedEngine(SENTENCES), GatedVoice()
+    engine, voice = ScriptedEngine(SENTENCES), quick_voice()
     async with served(engine, voice) as server:
         chunks = await _stream(server, stream_options={"include_usage": True})
     assert chunks[0]["choices"][0]["delta"] == {"role": "assistant", "content": None}
@@ -90,21 +89,21 @@ async def test_order_and_shape_of_the_chunks() -> None:
 
 
 async def test_the_transcript_is_the_text_and_the_sound_is_all_of_it() -> None:
-    engine, voice = ScriptedEngine(SENTENCES), GatedVoice()
+    engine, voice = ScriptedEngine(SENTENCES), quick_voice()
     async with served(engine, voice) as server:
         chunks = await _stream(server)
     assert _transcript(chunks) == "".join(SENTENCES)
-    assert _sound(chunks) == tone() * len(voice.texts)
-    assert " ".join(voice.texts) == "".join(SENTENCES)
+    assert len(_sound(chunks)) == spoken_bytes(voice)
+    assert " ".join(voice.said) == "".join(SENTENCES)
 
 
 @pytest.mark.parametrize("stream_format", [name for name in get_args(Format) if name != "pcm16"])
 async def test_each_format_is_one_stream_that_decodes(stream_format: str) -> None:
-    engine, voice = ScriptedEngine(SENTENCES), GatedVoice()
+    engine, voice = ScriptedEngine(SENTENCES), quick_voice()
     async with served(engine, voice) as server:
         chunks = await _stream(server, audio={"format": stream_format})
     seconds = decoded_seconds(_sound(chunks))
-    assert seconds == pytest.approx(SECONDS * len(voice.texts), abs=0.15)
+    assert seconds == pytest.approx(spoken_bytes(voice) / 2 / WIRE_RATE, abs=0.15)
 
 
 def decoded_seconds(data: bytes) -> float:
@@ -118,7 +117,7 @@ def test_every_format_is_one_that_the_encoder_knows() -> None:
 
 
 async def test_content_repeats_the_text_when_asked() -> None:
-    engine, voice = ScriptedEngine(SENTENCES), GatedVoice()
+    engine, voice = ScriptedEngine(SENTENCES), quick_voice()
     async with served(engine, voice) as server:
         chunks = await _stream(server, audio={"voice": {"id": "default"}, "text_in_content": True})
     content = "".join(chunk["choices"][0]["delta"].get("content") or "" for chunk in chunks)
@@ -126,7 +125,7 @@ async def test_content_repeats_the_text_when_asked() -> None:
 
 
 async def test_audio_fields_have_defaults() -> None:
-    async with served(ScriptedEngine(SENTENCES), GatedVoice()) as server:
+    async with served(ScriptedEngine(SENTENCES), quick_voice()) as server:
         body = ASK | {"modalities": ["audio", "text"], "stream": True}
         async with server.http.stream("POST", "/v1/chat/completions", json=body) as response:
             chunks = [chunk async for chunk in chunks_of(response)]
@@ -144,7 +143,7 @@ async def test_everything_else_in_a_chunk_passes_through() -> None:
         ],
         finish={"delta": {}, "finish_reason": "tool_calls", "stop_reason": 7},
     )
-    voice = GatedVoice()
+    voice = quick_voice()
     async with served(engine, voice) as server:
         chunks = await _stream(server)
     choices = [chunk["choices"][0] for chunk in chunks]
@@ -152,12 +151,13 @@ async def test_everything_else_in_a_chunk_passes_through() -> None:
     assert (choices[2]["logprobs"], choices[2]["token_ids"]) == (logprobs, [1, 2])
     assert [choice["delta"]["tool_calls"] for choice in choices if "tool_calls" in choice["delta"]] == [[call]]
     assert (choices[-1]["finish_reason"], choices[-1]["stop_reason"]) == ("tool_calls", 7)
-    assert voice.texts == ["Hi."]
+    assert voice.said == ["Hi."]
 
 
 async def test_last_words_in_the_finish_chunk_are_not_held_back() -> None:
+    gate = anyio.Event()
     finish = {"delta": {"content": "ends here."}, "finish_reason": "length", "stop_reason": 7, "token_ids": [9]}
-    engine, voice = ScriptedEngine(["It "], finish=finish), GatedVoice(gates={0: anyio.Event()})
+    engine, voice = ScriptedEngine(["It "], finish=finish), quick_voice(gate=gate)
     chunks = []
     async with (
         served(engine, voice) as server,
@@ -166,7 +166,7 @@ async def test_last_words_in_the_finish_chunk_are_not_held_back() -> None:
         async for chunk in chunks_of(response):
             chunks.append(chunk)
             if _transcript(chunks) == "It ends here.":
-                voice.gates[0].set()
+                gate.set()
     reasons = [chunk["choices"][0]["finish_reason"] for chunk in chunks]
     assert reasons == [None] * (len(chunks) - 1) + ["length"]
     assert [chunk["choices"][0].get("token_ids") for chunk in chunks if chunk["choices"][0].get("token_ids")] == [[9]]
@@ -174,14 +174,14 @@ async def test_last_words_in_the_finish_chunk_are_not_held_back() -> None:
 
 
 async def test_an_answer_without_words_has_no_audio() -> None:
-    async with served(ScriptedEngine([{"delta": {"content": ""}}]), GatedVoice()) as server:
+    async with served(ScriptedEngine([{"delta": {"content": ""}}]), quick_voice()) as server:
         chunks = await _stream(server)
     assert not any(audio_of(chunk) for chunk in chunks)
     assert chunks[-1]["choices"][0]["finish_reason"] == "stop"
 
 
 async def test_the_sdk_can_follow() -> None:
-    engine, voice = ScriptedEngine(SENTENCES), GatedVoice()
+    engine, voice = ScriptedEngine(SENTENCES), quick_voice()
     async with served(engine, voice) as server:
         transcript, sound = "", b""
         async for chunk in await server.sdk.chat.completions.create(**SPOKEN, stream=True):
@@ -189,11 +189,11 @@ async def test_the_sdk_can_follow() -> None:
                 transcript += audio.transcript or ""
                 sound += base64.b64decode(audio.data or "")
     assert transcript == "".join(SENTENCES)
-    assert len(sound) == len(tone()) * len(voice.texts)
+    assert len(sound) == spoken_bytes(voice)
 
 
 async def test_an_engine_that_dies_ends_text_and_sound_with_its_error() -> None:
-    engine, voice = ScriptedEngine(SENTENCES, break_at=2), GatedVoice(gates={0: anyio.Event()})
+    engine, voice = ScriptedEngine(SENTENCES, break_at=2), quick_voice(gate=anyio.Event())
     async with served(engine, voice) as server:
         chunks = await _stream(server)
         assert await engine.running() == voice.active == 0
@@ -202,7 +202,7 @@ async def test_an_engine_that_dies_ends_text_and_sound_with_its_error() -> None:
 
 
 async def test_a_voice_that_fails_leaves_the_text_whole() -> None:
-    engine, voice = ScriptedEngine(SENTENCES), GatedVoice(fail_at=1)
+    engine, voice = ScriptedEngine(SENTENCES), quick_voice(fail_on="second")
     async with served(engine, voice) as server:
         chunks = await _stream(server)
         audio_id = next(audio_of(chunk)["id"] for chunk in chunks if audio_of(chunk))
@@ -211,16 +211,16 @@ async def test_a_voice_that_fails_leaves_the_text_whole() -> None:
         metrics = (await server.http.get("/metrics")).text
     *spoken, finish, error = chunks
     assert _transcript(spoken) == "".join(SENTENCES)
-    assert _sound(spoken) == tone()
+    assert len(_sound(spoken)) == 2 * round(voice.seconds(voice.said[0]) * WIRE_RATE)
     assert finish["choices"][0]["finish_reason"] == "stop"
     assert error["error"]["code"] == "voice_failed"
-    assert "breath" not in str(error)
+    assert "script" not in str(error)
     assert engine.requests[-1]["messages"][0] == {"role": "assistant", "content": "".join(SENTENCES)}
     assert "ola_voice_failures_total 1.0" in metrics
 
 
 async def test_fifty_listeners_at_a_time() -> None:
-    engine, voice = ScriptedEngine(SENTENCES), GatedVoice()
+    engine, voice = ScriptedEngine(SENTENCES), quick_voice()
     answers: list[tuple[str, int]] = []
     async with served(engine, voice) as server:
 
@@ -232,10 +232,4 @@ async def test_fifty_listeners_at_a_time() -> None:
             for _ in range(50):
                 group.start_soon(listen)
         assert await engine.running() == voice.active == 0
-    assert answers == [("".join(SENTENCES), len(tone()) * (len(voice.texts) // 50))] * 50
-
-
-def test_soundfile_reads_what_the_test_voice_says() -> None:
-    with io.BytesIO() as file:
-        soundfile.write(file, np.frombuffer(tone(), "<i2"), WIRE_RATE, format="WAV")
-        assert decoded_seconds(file.getvalue()) == pytest.approx(SECONDS)
+    assert answers == [("".join(SENTENCES), spoken_bytes(voice) // 50)] * 50

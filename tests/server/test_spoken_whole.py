@@ -12,9 +12,9 @@ import pytest
 from server.asking import Format
 from server.store import MemoryStore
 from tests.scripted_engine import ScriptedEngine
-from tests.server.served import ASK, SPOKEN, Served, audio_of, chunks_of, served
+from tests.server.served import ASK, SPOKEN, Served, audio_of, chunks_of, quick_voice, served, spoken_bytes
 from tests.server.test_spoken_stream import decoded_seconds
-from tests.server.voice import SECONDS, GatedVoice, tone
+from tts.voice import WIRE_RATE
 
 pytestmark = pytest.mark.anyio
 
@@ -22,7 +22,7 @@ TEXT = "The first sentence is here. The second one follows."
 
 
 async def test_a_whole_spoken_answer_through_the_sdk() -> None:
-    voice = GatedVoice()
+    voice = quick_voice()
     async with served(ScriptedEngine([TEXT]), voice) as server:
         completion = await server.sdk.chat.completions.create(**SPOKEN)
     message = completion.choices[0].message
@@ -30,24 +30,25 @@ async def test_a_whole_spoken_answer_through_the_sdk() -> None:
     assert message.audio is not None
     assert message.audio.id.startswith("audio_")
     assert message.audio.transcript == TEXT
-    assert base64.b64decode(message.audio.data) == tone() * len(voice.texts)
+    assert len(base64.b64decode(message.audio.data)) == spoken_bytes(voice)
     assert message.audio.expires_at == pytest.approx(time() + 3600, abs=5)
 
 
 @pytest.mark.parametrize("file_format", [name for name in get_args(Format) if name != "pcm16"])
 async def test_each_format_is_a_complete_file(file_format: str) -> None:
-    voice = GatedVoice()
+    voice = quick_voice()
     async with served(ScriptedEngine([TEXT]), voice) as server:
         completion = await server.sdk.chat.completions.create(
             **SPOKEN | {"audio": {"voice": "alloy", "format": file_format}}
         )
     audio = completion.choices[0].message.audio
     assert audio is not None
-    assert decoded_seconds(base64.b64decode(audio.data)) == pytest.approx(SECONDS * len(voice.texts), abs=0.15)
+    seconds = decoded_seconds(base64.b64decode(audio.data))
+    assert seconds == pytest.approx(spoken_bytes(voice) / 2 / WIRE_RATE, abs=0.15)
 
 
 async def test_the_default_format_is_wav() -> None:
-    async with served(ScriptedEngine([TEXT]), GatedVoice()) as server:
+    async with served(ScriptedEngine([TEXT]), quick_voice()) as server:
         completion = await server.sdk.chat.completions.create(**ASK, modalities=["audio", "text"])
     audio = completion.choices[0].message.audio
     assert audio is not None
@@ -56,23 +57,23 @@ async def test_the_default_format_is_wav() -> None:
 
 async def test_content_repeats_the_text_when_asked() -> None:
     body = SPOKEN | {"audio": {"voice": "alloy", "format": "pcm16", "text_in_content": True}}
-    async with served(ScriptedEngine([TEXT]), GatedVoice()) as server:
+    async with served(ScriptedEngine([TEXT]), quick_voice()) as server:
         completion = await server.sdk.chat.completions.create(**body)
     assert completion.choices[0].message.content == TEXT
 
 
 async def test_an_answer_without_words_has_no_audio() -> None:
-    async with served(ScriptedEngine([""]), GatedVoice()) as server:
+    async with served(ScriptedEngine([""]), quick_voice()) as server:
         completion = await server.sdk.chat.completions.create(**SPOKEN)
     assert completion.choices[0].message.audio is None
 
 
 async def test_a_voice_that_fails_is_a_server_error() -> None:
-    async with served(ScriptedEngine([TEXT]), GatedVoice(fail_at=0)) as server:
+    async with served(ScriptedEngine([TEXT]), quick_voice(fail_on="")) as server:
         with pytest.raises(openai.InternalServerError) as failure:
             await server.sdk.chat.completions.create(**SPOKEN)
     assert failure.value.code == "voice_failed"
-    assert "breath" not in failure.value.message
+    assert "script" not in failure.value.message
 
 
 async def _audio_ids(server: Served) -> list[str]:
@@ -86,7 +87,7 @@ async def _audio_ids(server: Served) -> list[str]:
 
 async def test_an_answer_can_be_named_by_its_audio_id() -> None:
     engine = ScriptedEngine([TEXT])
-    async with served(engine, GatedVoice()) as server:
+    async with served(engine, quick_voice()) as server:
         ids = await _audio_ids(server)
         assert len(set(ids)) == 2
         for audio_id in ids:
@@ -98,7 +99,7 @@ async def test_an_answer_can_be_named_by_its_audio_id() -> None:
 
 async def test_a_message_as_the_sdk_dumps_it_is_understood() -> None:
     engine = ScriptedEngine([TEXT])
-    async with served(engine, GatedVoice()) as server:
+    async with served(engine, quick_voice()) as server:
         spoken = (await server.sdk.chat.completions.create(**SPOKEN)).choices[0].message.model_dump()
         written = (await server.sdk.chat.completions.create(**ASK)).choices[0].message.model_dump()
         assert spoken["audio"]["transcript"] == TEXT
@@ -110,7 +111,7 @@ async def test_a_message_as_the_sdk_dumps_it_is_understood() -> None:
 
 async def test_an_expired_answer_is_refused() -> None:
     now = [1000.0]
-    async with served(ScriptedEngine([TEXT]), GatedVoice(), MemoryStore(60, 10, lambda: now[0])) as server:
+    async with served(ScriptedEngine([TEXT]), quick_voice(), MemoryStore(60, 10, lambda: now[0])) as server:
         ids = await _audio_ids(server)
         now[0] += 61
         messages = [{"role": "user", "content": "Hi"}, {"role": "assistant", "audio": {"id": ids[0]}}]
@@ -122,7 +123,7 @@ async def test_an_expired_answer_is_refused() -> None:
 
 @pytest.mark.parametrize("audio", ["audio_1", {}, {"id": 7}, []])
 async def test_history_without_a_proper_id_is_refused(audio: object) -> None:
-    async with served(ScriptedEngine([TEXT]), GatedVoice()) as server:
+    async with served(ScriptedEngine([TEXT]), quick_voice()) as server:
         messages = [{"role": "assistant", "audio": audio}]
         response = await server.http.post("/v1/chat/completions", json=ASK | {"messages": messages})
     assert response.status_code == 400
