@@ -129,7 +129,7 @@ def _heard(blocks: Iterator[Samples], rate: int) -> Samples:
     """Mono at SAMPLE_RATE of blocks `[frames, channels]` at `rate`. In a stream, so that only the result is held."""
     if rate not in _RATES:
         raise MediaError(f"a sample rate of {rate} Hz is not supported.")
-    mono = (block.mean(axis=1) for block in blocks)
+    mono = (_finite(block.mean(axis=1)) for block in blocks)
     if rate == SAMPLE_RATE:
         return _joined(list(mono))
     resampler, length, pieces = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32", quality="HQ"), 0, []
@@ -138,6 +138,12 @@ def _heard(blocks: Iterator[Samples], rate: int) -> Samples:
         pieces.append(resampler.resample_chunk(block))
     pieces.append(resampler.resample_chunk(np.empty(0, np.float32), last=True))
     return _fitted(_joined(pieces), math.ceil(length * (SAMPLE_RATE / rate)))
+
+
+def _finite(samples: Samples) -> Samples:
+    if not np.isfinite(samples).all():  # a float file may hold them, and they would spread over a whole batch
+        raise MediaError("the sound holds values that are not numbers.")
+    return samples
 
 
 def _joined(pieces: list[Samples]) -> Samples:

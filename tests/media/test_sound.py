@@ -168,6 +168,14 @@ async def test_an_absurd_rate_is_refused() -> None:
     assert (error.status, error.why) == (400, "a sample rate of 999 Hz is not supported.")
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+async def test_values_that_are_no_numbers_are_refused(value: float) -> None:
+    samples = noise(0.1, 44100)
+    samples[100] = value
+    error = await refusal(audio_part(wav(samples, 44100)))
+    assert (error.status, error.why) == (400, "the sound holds values that are not numbers.")
+
+
 async def test_decoding_has_a_time_limit(tmp_path: Path) -> None:
     data = made(tmp_path / "s.m4a", *TONE)
     error = await refusal(audio_part(data), limits=MediaLimits(decode_seconds=0.0001))
