@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from argparse import Namespace
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
@@ -18,11 +18,15 @@ from vllm.entrypoints.launchers.cli_args import BaseFrontendArgs, validate_parse
 from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionRequest
 from vllm.entrypoints.serve.engine.protocol import ErrorResponse
 from vllm.entrypoints.serve.exception_handling.error_response import create_error_response
+from vllm.exceptions import GenerationError
 from vllm.utils.argparse_utils import FlexibleArgumentParser
 from vllm.v1.engine.exceptions import EngineDeadError
 
-from engine.api import EngineError
+from engine.api import Attachment, EngineError
 from engine.attachments import TABLE, install, with_parts
+
+FAILURE = 'data: {"error"'
+"""How an event begins that reports a failure after the answer has begun."""
 
 log = logging.getLogger(__name__)
 
@@ -60,15 +64,46 @@ class VllmEngine:
         self.modalities = frozenset(limits)
 
     async def chat(self, request: dict[str, Any]) -> dict[str, Any]:
-        answer = await self._create(request | {"stream": False})
+        body, table = chat_body(request | {"stream": False})
+        try:
+            answer = await self._create(body, table)
+        except EngineError as error:
+            if not (table and isinstance(error.__cause__, GenerationError)):
+                raise
+            answer = await self._create(body, table)  # a lost attachment, as in `_resent`
         content: dict[str, Any] = answer.model_dump(mode="json")
         return content
 
     async def stream_chat(self, request: dict[str, Any]) -> AsyncGenerator[str, None]:
-        events = await self._create(request | {"stream": True})
-        async with aclosing(events):
+        body, table = chat_body(request | {"stream": True})
+        async with aclosing(self._resent(body, table) if table else await self._create(body, table)) as events:
             async for event in events:
                 yield event
+
+    async def _resent(self, body: ChatCompletionRequest, table: Mapping[str, Attachment]) -> AsyncGenerator[str, None]:
+        """The events of a request with attachments, started again if the engine process has lost one.
+
+        vLLM sends an attachment that it believes cached there by name only. When another request that was to bring it
+        ended on the way, the first attempt fails at its second event, and by then vLLM knows better.
+        """
+        for last_attempt in (False, True):
+            async with aclosing(await self._create(body, table)) as events:
+                head = await self._head(events, table)
+                if head[-1].startswith(FAILURE) and not last_attempt:
+                    continue
+                for event in head:
+                    yield event
+                async for event in events:
+                    yield event
+                return
+
+    async def _head(self, events: AsyncGenerator[str, None], table: Mapping[str, Attachment]) -> list[str]:
+        """The first two events, which come together: a stream has a role and an end at least."""
+        try:
+            return [await anext(events), await anext(events)]
+        except BaseException:
+            self._forget(table)
+            raise
 
     async def models(self) -> dict[str, Any]:
         models: dict[str, Any] = (await self._models.show_available_models()).model_dump(mode="json")
@@ -86,23 +121,44 @@ class VllmEngine:
             return 0
         return max(1, self._client.get_num_unfinished_requests())
 
-    async def _create(self, request: dict[str, Any]) -> Any:
-        messages, table = with_parts(request["messages"])
+    async def _create(self, body: ChatCompletionRequest, table: Mapping[str, Attachment]) -> Any:
         token = TABLE.set(table)
         try:
-            body = ChatCompletionRequest.model_validate(request | {"messages": messages})
             answer = await self._serving.create_chat_completion(body)
-        except ValidationError as error:
-            raise invalid(error) from error
-        except EngineDeadError as error:
-            raise EngineError("The engine has stopped.", status=503, type="service_unavailable_error") from error
-        except Exception as error:  # vLLM's handlers for its HTTP app take any exception too
+        except BaseException as error:
+            self._forget(table)
+            if isinstance(error, EngineDeadError):
+                raise EngineError("The engine has stopped.", status=503, type="service_unavailable_error") from error
+            if not isinstance(error, Exception):
+                raise
+            # vLLM's handlers for its HTTP app take any exception too.
             raise refused(create_error_response(error), error) from error
         finally:
             TABLE.reset(token)
         if isinstance(answer, ErrorResponse):
+            self._forget(table)
             raise refused(answer)
         return answer
+
+    def _forget(self, table: Mapping[str, Attachment]) -> None:
+        """Make vLLM send these attachments again next time: whether the engine process has them is not known."""
+        cache = self._client.renderer.mm_processor_cache
+        if cache is not None:
+            for digest in table:
+                cache.invalidate(digest)
+
+
+def chat_body(request: dict[str, Any]) -> tuple[ChatCompletionRequest, Mapping[str, Attachment]]:
+    """The request in vLLM's form, and the attachments that it names.
+
+    Raises:
+        EngineError: a field has the wrong form.
+    """
+    messages, table = with_parts(request["messages"])
+    try:
+        return ChatCompletionRequest.model_validate(request | {"messages": messages}), table
+    except ValidationError as error:
+        raise invalid(error) from error
 
 
 def is_multimodal(client: EngineClient) -> bool:

@@ -79,6 +79,8 @@ async def run(settings: Settings, arguments: Namespace, listener: socket.socket)
         say(f"Engine loaded after {perf_counter() - started:.0f} s; warming up")
         await warm_up(engine)
         speaker = default_speaker() if settings.voice else None
+        if speaker is not None:
+            await speaker.start()
         app = create_app(
             settings, engine, speaker, MemoryStore(settings.audio_ttl_seconds, settings.max_stored_answers)
         )
@@ -126,3 +128,7 @@ def example(listener: socket.socket, model: str) -> str:
 def say(line: str) -> None:
     """A progress line; standard output stays free for what a command is asked for."""
     print(f"ola: {line}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
