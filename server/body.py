@@ -30,7 +30,7 @@ async def read_object(request: Request, max_bytes: int) -> dict[str, Any]:
     return body
 
 
-async def _read(request: Request, max_bytes: int) -> bytes:
+async def _read(request: Request, max_bytes: int) -> bytearray:
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > max_bytes:
         raise _too_large(max_bytes)
@@ -41,7 +41,7 @@ async def _read(request: Request, max_bytes: int) -> bytes:
             raw += piece
             if len(raw) > max_bytes:
                 raise _too_large(max_bytes)
-    return bytes(raw)
+    return raw
 
 
 def _too_large(max_bytes: int) -> RequestError:
