@@ -50,9 +50,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def serve_model(settings: Settings, model: str, rest: Sequence[str]) -> None:
     """Serve until interrupted. `rest` holds vLLM's options."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    # Before vLLM is imported: it reads both then. It reports usage to its makers unless told not to.
+    # Before vLLM is imported: it reads these then. It reports usage to its makers unless told not to.
     os.environ.setdefault("DO_NOT_TRACK", "1")
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
+    # In GiB, on CPUs only. vLLM would take most of the machine's memory, and not start beside anything large.
+    os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "4")
     listener = bound(settings)
     say("Importing the engine")
     from engine.client import engine_arguments

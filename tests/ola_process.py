@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 
@@ -35,20 +35,28 @@ def ola_serve(model: Path, *options: str, **settings: str) -> Iterator[str]:
         command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True
     )
     assert process.stderr is not None
+    printed: list[str] = []
+    reader = Thread(target=printed.extend, args=(process.stderr,), daemon=True)
     try:
-        printed: list[str] = []
         for line in process.stderr:
             printed.append(line)
             if match := ADDRESS.search(line):
-                # Read on, so that the server never waits for a full pipe.
-                Thread(target=printed.extend, args=(process.stderr,), daemon=True).start()
+                reader.start()  # reads on, so that the server never waits for a full pipe
                 yield match[1]
                 return
         raise StartError("".join(printed))
     finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        stop(process)
+        if reader.ident:
+            reader.join()
+        process.stderr.close()
+
+
+def stop(process: subprocess.Popen[str]) -> None:
+    """End the server as a user does, and whatever of its group is left after half a minute."""
+    process.send_signal(signal.SIGINT)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(30)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

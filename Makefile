@@ -1,0 +1,31 @@
+# The commands of this repository. Each sets up what it needs; `make install` says how.
+.PHONY: install serve test check bench clean
+
+BIN := .venv/bin
+MODEL ?= models/ola-demo
+ARGS ?=
+
+install: .venv/.installed
+
+.venv/.installed: pyproject.toml deploy/install.sh
+	@bash deploy/install.sh
+
+# Serve the demo model on 127.0.0.1:8000, or MODEL=<folder or hub id> ARGS="<options of ola serve>".
+serve: install
+	@$(BIN)/ola serve --model $(MODEL) $(ARGS)
+
+# One thread a process: the tests start engines beside themselves, and two threads on a busy core are slower than one.
+test: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(ARGS)
+
+check: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# A table of ratios against stock vLLM and plain PyTorch, from one run on this machine.
+bench: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m loadtests.bench $(ARGS)
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache *.egg-info

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Sets up .venv with everything that `make serve` and `make test` need. Run it through `make install`.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+say() { printf 'install: %s\n' "$*" >&2; }
+fail() { say "$*"; exit 1; }
+
+# System packages: installed where that is possible without asking, named where it is not.
+need() { # need COMMAND PACKAGE WHY
+    command -v "$1" >/dev/null && return
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        say "installing $2 ($3)"
+        apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$2" >/dev/null
+    else
+        fail "'$1' is missing ($3). Install the package '$2', for example: sudo apt-get install $2"
+    fi
+}
+need ffmpeg ffmpeg "reads videos and most sound"
+need g++ g++ "vLLM compiles its kernels with it on CPUs"
+
+PYTHON=${PYTHON:-python3}
+"$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
+    fail "Python 3.11 or newer is needed; set PYTHON to one, for example: make install PYTHON=python3.12"
+"$PYTHON" -c 'import venv, ensurepip' 2>/dev/null ||
+    fail "Python's venv module is missing. Install it, for example: sudo apt-get install python3-venv"
+
+# The engine for this machine: vLLM's GPU build where there is an NVIDIA GPU, its CPU build elsewhere.
+ENGINE=${ENGINE:-$(command -v nvidia-smi >/dev/null && echo gpu || echo cpu)}
+say "creating .venv with the $ENGINE engine (a few minutes and some GB the first time)"
+"$PYTHON" -m venv .venv
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[$ENGINE,redis,dev]"
+
+# vLLM's CPU wheel asks for these, but only builds for CUDA are published: a broken one breaks every import of
+# Transformers, and vLLM works without them.
+for package in torchvision torchaudio torchcodec; do
+    if ! .venv/bin/python -c "import $package" >/dev/null 2>&1; then
+        .venv/bin/python -m pip uninstall --quiet --yes "$package" 2>/dev/null || true
+    fi
+done
+touch .venv/.installed
+say "done"
