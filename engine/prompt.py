@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tokenizers import normalizers
 from transformers import AutoTokenizer
@@ -11,14 +12,18 @@ from vllm.exceptions import VLLMValidationError
 from vllm.renderers.hf import HfRenderer
 from vllm.tokenizers.hf import get_cached_tokenizer
 
+if TYPE_CHECKING:
+    from vllm.renderers.params import ChatParams
+
 MODE = "ola"
 """vLLM's name for this tokenizer and renderer (`--tokenizer-mode`)."""
 
 CHAT_TEMPLATE = Path(__file__).with_name("chat_template.jinja")
 
-ESCAPE = "\ufdd0"
-"""A Unicode noncharacter. The chat template puts it behind every `<` of user text, so that no control token is found
-there; normalisation, which comes after the search for control tokens, drops it again before the text is tokenised."""
+ESCAPE, GUARD = "\ufdd0", "\ufdd1"
+"""Unicode noncharacters. The chat template puts ESCAPE behind every `<` of user text, so that no control token is found
+there, and GUARD behind every ESCAPE that a user wrote. Normalisation, which comes after the search for control tokens,
+drops both again before the text is tokenised."""
 
 
 class OlaTokenizer:
@@ -30,8 +35,8 @@ class OlaTokenizer:
     ) -> Any:
         tokenizer = AutoTokenizer.from_pretrained(path_or_repo_id, *args, cache_dir=download_dir, **kwargs)
         backend = tokenizer.backend_tokenizer
-        unescape = normalizers.Replace(ESCAPE, "")
-        backend.normalizer = normalizers.Sequence([unescape, backend.normalizer or normalizers.NFC()])
+        unescape = normalizers.Replace("<" + ESCAPE, "<"), normalizers.Replace(ESCAPE + GUARD, ESCAPE)
+        backend.normalizer = normalizers.Sequence([*unescape, backend.normalizer or normalizers.NFC()])
         tokenizer.chat_template = CHAT_TEMPLATE.read_text(encoding="utf-8")
         # Last, because vLLM's caching wrapper is copied by rebuilding it from the tokenizer it wraps.
         return get_cached_tokenizer(tokenizer)
@@ -42,6 +47,12 @@ class OlaRenderer(HfRenderer):
 
     The reference cuts longer prompts and so loses the question (ola.md, table row 7).
     """
+
+    def render_messages(self, messages: Any, params: Any) -> Any:
+        return super().render_messages(messages, left_open(params))
+
+    async def render_messages_async(self, messages: Any, params: Any) -> Any:
+        return await super().render_messages_async(messages, left_open(params))
 
     def _process_tokens(self, prompt: Any, **kwargs: Any) -> Any:
         return self._checked(super()._process_tokens(prompt, **kwargs))
@@ -58,6 +69,17 @@ class OlaRenderer(HfRenderer):
                 value=rows,
             )
         return engine_input
+
+
+def left_open(params: ChatParams) -> ChatParams:
+    """Have our template itself leave a message open that the model shall continue.
+
+    Transformers would look for the message's text in the prompt, where it is escaped.
+    """
+    options = params.chat_template_kwargs
+    if params.chat_template is not None or not options.get("continue_final_message"):
+        return params
+    return replace(params, chat_template_kwargs=options | {"continue_final_message": False, "leave_open": True})
 
 
 def shares(engine_input: Any) -> str:

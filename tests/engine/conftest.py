@@ -1,10 +1,17 @@
-"""The golden checkpoint in plain PyTorch, loaded once."""
+"""vLLM imported in silence, and the golden checkpoint in plain PyTorch, loaded once."""
+
+import warnings
 
 import pytest
 import torch
 
 from engine.model.plain import PlainOla
 from tests import golden_set
+
+# What vLLM imports warns of its own deprecations, and here warnings are errors.
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import engine.client  # noqa: F401
 
 
 @pytest.fixture(scope="session")

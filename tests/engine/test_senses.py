@@ -9,8 +9,10 @@ import PIL.Image
 import pytest
 import torch
 
+from engine.model.beats import KaldiFbank
 from engine.model.plain import PlainOla
 from engine.model.senses import chunked, normalise
+from engine.model.whisper import LogMel
 from engine.preprocess import (
     MAX_SOUND_SAMPLES,
     frame_size,
@@ -86,6 +88,20 @@ def test_an_all_zero_chunk_has_the_constant_mel_of_silence(plain_ola: PlainOla) 
     assert plain_ola.hearing is not None
     mel = plain_ola.hearing.log_mel(chunked(torch.zeros(0)))
     assert torch.all(mel == -1.5)
+
+
+def test_the_front_ends_stay_in_float32_whatever_the_engine_runs_in(plain_ola: PlainOla) -> None:
+    hearing = plain_ola.hearing
+    assert hearing is not None
+    assert hearing.fbank is not None
+    torch.set_default_dtype(torch.bfloat16)
+    try:
+        fbank, log_mel = KaldiFbank(), LogMel(128)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    wave = torch.sin(torch.arange(16_000) / 7)[None]
+    assert torch.equal(fbank(wave), hearing.fbank(wave))
+    assert torch.equal(log_mel(wave), hearing.log_mel(wave))
 
 
 @pytest.mark.parametrize("stem", VIDEOS)
