@@ -22,11 +22,11 @@ def mel_banks(bins: int) -> Tensor:
     def mel(hz: Tensor) -> Tensor:
         return 1127.0 * torch.log(1.0 + hz / 700.0)
 
-    edges = torch.tensor([LOW_HZ, HIGH_HZ])
-    low, high = mel(edges)
+    # Typed throughout: the default dtype is whatever the engine runs in.
+    low, high = mel(torch.tensor([LOW_HZ, HIGH_HZ], dtype=torch.float32))
     step = (high - low) / (bins + 1)
-    left = low + torch.arange(bins) * step
-    points = mel(SAMPLE_RATE / FFT * torch.arange(FFT // 2))[:, None]
+    left = low + torch.arange(bins, dtype=torch.float32) * step
+    points = mel(SAMPLE_RATE / FFT * torch.arange(FFT // 2, dtype=torch.float32))[:, None]
     rising, falling = (points - left) / step, (left + 2 * step - points) / step
     banks = torch.clamp(torch.minimum(rising, falling), min=0.0)
     return F.pad(banks, (0, 0, 0, 1))
@@ -40,7 +40,7 @@ class KaldiFbank(nn.Module):
         with torch.device("cpu"):
             window, banks = torch.hann_window(FRAME, periodic=False, dtype=torch.float32) ** 0.85, mel_banks(bins)
         self.register_buffer("window", window, persistent=False)
-        self.register_buffer("banks", banks.to(torch.float32), persistent=False)
+        self.register_buffer("banks", banks, persistent=False)
         self.window: Tensor
         self.banks: Tensor
 
