@@ -7,13 +7,17 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network
 Address = IPv4Address | IPv6Address
 
 _NAT64 = IPv6Network("64:ff9b::/96")
+_UNICAST = IPv6Network("2000::/3")
+"""All that is assigned for global use (RFC 4291); `is_global` also holds for what is merely not assigned otherwise."""
 
 
 def is_public(address: Address) -> bool:
     """Whether `address` is a global unicast one (RFC 6890), and so is the IPv4 address that it may wrap."""
-    if isinstance(address, IPv6Address) and (inner := _wrapped(address)) is not None:
+    if isinstance(address, IPv4Address):
+        return address.is_global and not address.is_multicast and not address.is_reserved
+    if (inner := _wrapped(address)) is not None:
         return is_public(inner)
-    return address.is_global and not address.is_multicast
+    return address.is_global and address in _UNICAST
 
 
 def _wrapped(address: IPv6Address) -> IPv4Address | None:

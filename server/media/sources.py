@@ -14,7 +14,7 @@ from server.media.errors import MediaError, too_large
 Kind = Literal["image", "video", "sound"]
 
 Fetch = Callable[[str], Awaitable[bytes]]
-"""Gets what an http(s) URL names. Raises MediaError; decides itself which addresses are allowed."""
+"""Gets what a URL names. Raises MediaError; decides itself which addresses are allowed."""
 
 SOUND_FORMATS = ("wav", "mp3", "flac", "ogg", "opus", "m4a", "mp4", "aac", "webm", "pcm16")
 """Accepted for `input_audio.format`. Except for pcm16, which has no header, the bytes decide what they are."""
@@ -108,7 +108,7 @@ async def read_part(part: Part, max_bytes: int, fetch: Fetch | None) -> bytes:
         case "http:" | "https":
             data = await _fetched(part.url, fetch)
         case _:
-            raise MediaError("only data URIs and http(s) URLs can be attached.")
+            raise MediaError("only data URIs and https URLs can be attached.")
     if not data:
         raise MediaError("the attachment is empty.")
     if len(data) > max_bytes:

@@ -201,7 +201,7 @@ async def test_line_breaks_and_capitals_are_no_damage() -> None:
 async def test_files_of_the_server_are_never_read(tmp_path: Path, scheme: str) -> None:
     (tmp_path / "x.png").write_bytes(png("red"))
     error = await refusal({"type": "image_url", "image_url": {"url": f"{scheme}{tmp_path}/x.png"}})
-    assert (error.status, error.why) == (400, "only data URIs and http(s) URLs can be attached.")
+    assert (error.status, error.why) == (400, "only data URIs and https URLs can be attached.")
 
 
 @pytest.mark.parametrize("url", ["http://localhost/x.png", "https://example.com/x.png", "HTTPS://example.com/x.png"])
