@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -14,8 +14,8 @@ from engine.api import Engine
 from server.boundary import Boundary, answer_failure
 from server.chat import complete_chat
 from server.errors import RequestError
-from server.fetch import UrlFetcher
 from server.health import check_health, check_ready
+from server.media.fetch import FetchLimits, UrlFetcher
 from server.media.limits import MediaLimits
 from server.media.parts import decoding_slots
 from server.metrics import Metrics
@@ -36,22 +36,22 @@ _CHAT_DOCS: dict[str, Any] = {
 def create_app(settings: Settings, engine: Engine, speaker: Speaker | None, store: Store) -> FastAPI:
     """The server as an ASGI app. `speaker` None: a server without a voice, which refuses to answer in audio.
 
-    The app's lifespan starts the speaker and closes it. The engine stays the caller's to close.
+    The app's lifespan starts the speaker, and closes it and what fetches attachments. The engine stays the caller's to
+    close.
     """
     limits = MediaLimits(max_parts=settings.max_attachments, max_bytes=settings.max_attachment_bytes)
-    fetch = UrlFetcher(settings.max_attachment_bytes) if settings.fetch_urls else None
+    fetch = UrlFetcher(FetchLimits(settings.max_attachment_bytes)) if settings.fetch_urls else None
     parts = Parts(settings, engine, speaker, store, Metrics(), limits, decoding_slots(), fetch)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
-        if speaker is None:
+        async with AsyncExitStack() as closing:
+            if fetch is not None:
+                closing.push_async_callback(fetch.close)
+            if speaker is not None:
+                closing.push_async_callback(speaker.close)
+                await speaker.start()
             yield
-            return
-        try:
-            await speaker.start()
-            yield
-        finally:
-            await speaker.close()
 
     app = FastAPI(
         title="ola-serve",
