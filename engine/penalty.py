@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+from vllm.exceptions import VLLMValidationError
 from vllm.v1.sample.logits_processor import AdapterLogitsProcessor
 from vllm.v1.worker.gpu.sample.logits_processor.interface import LogitsContext, LogitsProcessor, LogitsProcRequestState
 
@@ -30,10 +31,16 @@ def take_over(params: SamplingParams) -> None:
 
     vLLM calls this at admission, before the request is copied to the engine: the one place where a logits processor
     meets a request's parameters on the way in.
+
+    Raises:
+        VLLMValidationError: the client wrote under our key what no engine process must meet.
     """
     if params.repetition_penalty != 1.0:
         params.extra_args = (params.extra_args or {}) | {KEY: params.repetition_penalty}
         params.repetition_penalty = 1.0
+    penalty = (params.extra_args or {}).get(KEY, 1.0)
+    if not isinstance(penalty, int | float) or not 0 < penalty < torch.finfo(torch.float32).max:
+        raise VLLMValidationError(f"{KEY} must be a number greater than zero.", parameter="vllm_xargs")
 
 
 def penalty_of(params: SamplingParams) -> float:
