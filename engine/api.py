@@ -13,13 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 SAMPLE_RATE = 16_000
-"""Rate of every `Sound`, in Hz (ola.md section 5)."""
+"""Rate of every `Sound`, in Hz (docs/reference.md, 5)."""
 
 VIDEO_FRAMES = 64
-"""Frames sampled from every video, duplicates included (ola.md section 4)."""
+"""Frames sampled from every video, duplicates included (docs/reference.md, 4)."""
 
 MAX_SOUND_SECONDS = 25 * 30
-"""The model hears 25 chunks of 30 s and nothing after them (ola.md section 5)."""
+"""The model hears 25 chunks of 30 s and nothing after them (docs/reference.md, 5)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,4 +1,4 @@
-"""Where a checkpoint's tensors are, what they are called, how large its speech encoders are (ola.md sections 7, 10).
+"""Where a checkpoint's tensors are, what they are called, how large its speech encoders are (docs/reference.md, 7, 10).
 
 A checkpoint is a local folder or a hub id in the released layout: safetensors shards, and two speech encoder files
 written by torch.save, which win over the shards' copies of the same tensors.
@@ -191,7 +191,7 @@ class Ledger:
     Args:
         own: the senses' parameters under their checkpoint names; loaded here.
         backbone: names of the Qwen2 part, which vLLM loads; empty if it is quantised and vLLM knows the names.
-        vocabulary: rows of the embedding and the output layer that are kept (ola.md, table row 11).
+        vocabulary: rows of the embedding and the output layer that are kept (docs/model.md).
         ignored: prefixes of parts that are switched off.
     """
 

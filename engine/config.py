@@ -1,7 +1,7 @@
 """Ola's configuration: the released config.json as it is, and the encoders' sizes that stand elsewhere.
 
 The sizes of the speech encoders are not in config.json; `engine.checkpoint` reads them off the weights once and keeps
-them here, so that the engine's processes need not look again (ola.md section 0).
+them here, so that the engine's processes need not look again (docs/reference.md, 0).
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class OlaConfig(Qwen2Config):
         tokenizer_model_max_length: int = 16_384,
         **kwargs: Any,
     ) -> None:
-        # The reference ignores whatever rope scaling a checkpoint names (ola.md section 7).
+        # The reference ignores whatever rope scaling a checkpoint names (docs/reference.md, 7).
         kwargs["rope_scaling"] = None
         super().__init__(**kwargs)
         self.mm_vision_tower_dims = mm_vision_tower_dims

@@ -1,7 +1,7 @@
 """The repetition penalty over generated tokens only, as the checkpoints' generation_config.json means it.
 
 vLLM's own penalty counts the prompt's tokens as well. Generation from embedded rows, as in the reference, has no prompt
-tokens to count (ola.md section 8). vLLM has two model runners with one interface for logits processors each.
+tokens to count (docs/reference.md, 8). vLLM has two model runners with one interface for logits processors each.
 """
 
 from __future__ import annotations

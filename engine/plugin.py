@@ -42,7 +42,7 @@ class OlaDefaults:
             model_config.tokenizer_mode = "ola"
         config = model_config.hf_config
         describe_hearing(config, local_folder(model_config.model, model_config.revision))
-        # Ids beyond the tokenizer were never trained and can never be sampled (ola.md, table row 11).
+        # Ids beyond the tokenizer were never trained and can never be sampled (docs/model.md).
         config.vocab_size = model_config.model_arch_config.vocab_size = len(cached_tokenizer_from_config(model_config))
         multimodal = model_config.multimodal_config
         multimodal.media_io_kwargs = {"video": {"num_frames": VIDEO_FRAMES}} | (multimodal.media_io_kwargs or {})

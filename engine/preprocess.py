@@ -1,4 +1,4 @@
-"""Sizes and pixels: from a picture, a clip or a recording to what the encoders take (ola.md sections 3 to 5).
+"""Sizes and pixels: from a picture, a clip or a recording to what the encoders take (docs/reference.md, 3 to 5).
 
 Only NumPy and Pillow. The same geometry gives the number of prompt rows, so both are computed here and nowhere else.
 """

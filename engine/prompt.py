@@ -45,7 +45,7 @@ class OlaTokenizer:
 class OlaRenderer(HfRenderer):
     """vLLM's renderer for Hugging Face tokenizers, plus the limit on prompt rows.
 
-    The reference cuts longer prompts and so loses the question (ola.md, table row 7).
+    The reference cuts longer prompts and so loses the question (docs/model.md).
     """
 
     def render_messages(self, messages: Any, params: Any) -> Any:

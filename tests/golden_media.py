@@ -20,7 +20,7 @@ SECONDS = 120.0
 
 @cache
 def image(name: str) -> Image:
-    """Opaque as the reference takes it: it drops the alpha channel (ola.md section 3)."""
+    """Opaque as the reference takes it: it drops the alpha channel (docs/reference.md, 3)."""
     with PIL.Image.open(golden_set.INPUTS / name) as picture:
         return Image(np.asarray(picture.convert("RGB")), name)
 
@@ -52,7 +52,7 @@ def piece(case: dict[str, Any], segment: dict[str, Any]) -> list[int] | Attachme
             return ids
         case "image" if case["video"]:
             clip, _ = video(case["video"])
-            # The published script feeds one frame (ola.md section 4); `video64` cases have all.
+            # The published script feeds one frame (docs/reference.md, 4); `video64` cases have all.
             return clip if case["kind"].startswith("video64") else Video(clip.frames[:1], clip.digest)
         case "image":
             return image(case["image"])

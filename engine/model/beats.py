@@ -1,4 +1,4 @@
-"""BEATs: general sounds beside Whisper's speech (ola.md section 5, arXiv 2212.09058), with the released names."""
+"""BEATs: general sounds beside Whisper's speech (docs/reference.md, 5, arXiv 2212.09058), with the released names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""OryxViT: a vision transformer over pictures at their own resolution (ola.md section 3, arXiv 2409.12961).
+"""OryxViT: a vision transformer over pictures at their own resolution (docs/reference.md, 3, arXiv 2409.12961).
 
 Pictures of many sizes are packed into one sequence; attention stays inside each picture.
 """

@@ -1,4 +1,4 @@
-"""From encoder features to rows of the language model's input (ola.md sections 3 to 5; the paper's section 3.2)."""
+"""From encoder features to rows of the language model's input (docs/reference.md, 3 to 5; the paper's section 3.2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whisper's audio encoder and its log-mel front end (ola.md section 5, arXiv 2212.04356), with OpenAI's names."""
+"""Whisper's audio encoder and its log-mel front end (docs/reference.md, 5, arXiv 2212.04356), with OpenAI's names."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Recordings and soundtracks: decoded at their own rate, mixed to mono, resampled once to what the model hears.
 
-The samples equal `librosa.load(file, sr=16000)`, which the reference uses (ola.md section 5).
+The samples equal `librosa.load(file, sr=16000)`, which the reference uses (docs/reference.md, 5).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Videos through ffmpeg: the frames that the model sees, and the soundtrack that it hears (ola.md sections 4 and 5)."""
+"""Videos through ffmpeg: the frames the model sees and the soundtrack it hears (docs/reference.md, 4 and 5)."""
 
 from __future__ import annotations
 
