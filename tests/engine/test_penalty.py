@@ -53,7 +53,8 @@ def by_rows(batch: list[Request], logits: Tensor) -> Tensor:
     processor = RowPenalty(None, torch.device("cpu"), False)
     added = [(row, request.params, request.prompt, request.generated) for row, request in enumerate(batch)]
     processor.update_state(BatchUpdate(batch_size=len(batch), removed=[], added=added, moved=[]))
-    return processor.apply(logits)
+    processed: Tensor = processor.apply(logits)
+    return processed
 
 
 class Slots:
