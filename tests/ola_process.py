@@ -1,10 +1,11 @@
-"""`ola serve` as a user starts it: a process of its own, on a free port, until the test is done."""
+"""Servers as a user starts them: processes of their own, on a free port, until the test is done."""
 
 from __future__ import annotations
 
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,10 +13,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 
-ADDRESS = re.compile(r"curl (http://\S+)/v1/chat/completions")
-
 # Small memory and one thread a process: several engines and a busy test share two cores.
-ENVIRONMENT = {"VLLM_CPU_KVCACHE_SPACE": "1", "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+ENVIRONMENT = {"VLLM_CPU_KVCACHE_SPACE": "1", "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1"}
 
 
 class StartError(Exception):
@@ -23,16 +22,38 @@ class StartError(Exception):
 
 
 @contextmanager
-def ola_serve(model: Path, *options: str, **settings: str) -> Iterator[str]:
+def ola_serve(model: Path | str, *options: str, **settings: str) -> Iterator[str]:
     """A running server's address, `http://host:port`. `settings` are OLA_... variables.
 
     Raises:
         StartError: it stopped instead of starting.
     """
-    command = [sys.executable, "-m", "server.cli", "serve", "--model", str(model), "--port", "0", *options]
-    environment = os.environ | ENVIRONMENT | {f"OLA_{name.upper()}": value for name, value in settings.items()}
+    command = ["server.cli", "serve", "--model", str(model), "--port", "0", *options]
+    variables = {f"OLA_{name.upper()}": value for name, value in settings.items()}
+    with running(command, r"curl (http://\S+)/v1/chat/completions", variables) as ready:
+        yield ready[1]
+
+
+@contextmanager
+def stock_vllm(model: Path, *options: str) -> Iterator[str]:
+    """A stock vLLM server's address, with nothing of ours but the plugin that this package's installation registers."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = ["vllm.entrypoints.openai.api_server", "--model", str(model), "--port", str(port), *options]
+    with running(command, "Application startup complete", {}):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def running(command: list[str], ready: str, variables: dict[str, str]) -> Iterator[re.Match[str]]:
+    """A Python module as a process, once a line of its stderr matches `ready`."""
     process = subprocess.Popen(
-        command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True
+        [sys.executable, "-m", *command],
+        env=os.environ | ENVIRONMENT | variables,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
     )
     assert process.stderr is not None
     printed: list[str] = []
@@ -40,9 +61,9 @@ def ola_serve(model: Path, *options: str, **settings: str) -> Iterator[str]:
     try:
         for line in process.stderr:
             printed.append(line)
-            if match := ADDRESS.search(line):
+            if match := re.search(ready, line):
                 reader.start()  # reads on, so that the server never waits for a full pipe
-                yield match[1]
+                yield match
                 return
         raise StartError("".join(printed))
     finally:
