@@ -6,6 +6,7 @@ import argparse
 import json
 import logging
 import os
+import shutil
 import socket
 import sys
 from collections.abc import Sequence
@@ -13,17 +14,20 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+import numpy as np
 import uvicorn
 import uvloop
 
+from engine.api import SAMPLE_RATE, Attachment, Engine, Image, Sound
 from server.settings import Settings
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from engine.api import Engine
-
 DEMO = Path(__file__).parents[1] / "models" / "ola-demo"
+
+LAST_SECONDS = 10
+"""How long answers may go on after the server was told to stop."""
 
 BLUE_SQUARE = "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAFUlEQVR42mOUi7rDgA0wMeAAg1MCAA1RAWQR9sbeAAAAAElFTkSuQmCC"
 
@@ -55,6 +59,7 @@ def serve_model(settings: Settings, model: str, rest: Sequence[str]) -> None:
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
     # In GiB, on CPUs only. vLLM would take most of the machine's memory, and not start beside anything large.
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "4")
+    check_machine(model)
     listener = bound(settings)
     say("Importing the engine")
     from engine.client import engine_arguments
@@ -81,20 +86,33 @@ async def run(settings: Settings, arguments: Namespace, listener: socket.socket)
         say(f"Engine loaded after {perf_counter() - started:.0f} s; warming up")
         await warm_up(engine)
         speaker = default_speaker() if settings.voice else None
-        if speaker is not None:
-            await speaker.start()
         app = create_app(
             settings, engine, speaker, MemoryStore(settings.audio_ttl_seconds, settings.max_stored_answers)
         )
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", loop="none", lifespan="on"))
+        config = uvicorn.Config(app, log_level="warning", lifespan="on", timeout_graceful_shutdown=LAST_SECONDS)
+        server = uvicorn.Server(config)
         name = (await engine.models())["data"][0]["id"]
+        listener.listen()  # whoever reads the next line may connect at once
         say(f"Ready after {perf_counter() - started:.0f} s. Try:\n\n{example(listener, name)}\n")
         await server.serve(sockets=[listener])
 
 
 async def warm_up(engine: Engine) -> None:
-    """One token each of what is served, so that the first user does not wait for it."""
-    await engine.chat({"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 1})
+    """One token for every kind of input, so that the first user does not wait for what happens only once."""
+    samples: dict[str, Attachment] = {
+        "image": Image(np.zeros((32, 32, 3), np.uint8), "warm-up image"),
+        "audio": Sound(np.zeros(SAMPLE_RATE, np.float32), "warm-up audio"),
+    }
+    attachments = [sample for kind, sample in samples.items() if kind in engine.modalities]
+    await engine.chat({"messages": [{"role": "user", "content": attachments or "Hello"}], "max_tokens": 1})
+
+
+def check_machine(model: str) -> None:
+    """End with a clear line if something is missing that would only show later."""
+    if missing := [program for program in ("ffmpeg", "ffprobe") if shutil.which(program) is None]:
+        sys.exit(f"ola serve: {' and '.join(missing)} not found; install ffmpeg 5.1 or newer")
+    if (Path(model).is_absolute() or model.startswith(".")) and not Path(model).is_dir():
+        sys.exit(f"ola serve: there is no folder {model}")
 
 
 def bound(settings: Settings) -> socket.socket:
