@@ -7,10 +7,12 @@ written by torch.save, which win over the shards' copies of the same tensors.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, TypeVar
+from zipfile import is_zipfile
 
 import torch
 from huggingface_hub import hf_hub_download, snapshot_download
@@ -33,16 +35,11 @@ SENSES = {
 """Where the checkpoint's tensors live in a module that holds `vision` and `hearing`; all others are the backbone's."""
 
 SPEECH_PREFIXES = ("model.speech_encoder.", "model.speech_projector.")
+WHISPER_KEYS, BEATS_KEYS = ("dims", "model_state_dict"), ("cfg", "model")
+"""What each of the two speech encoder files holds: sizes, tensors."""
+
 UNUSED = ("rotary_emb.inv_freq", BEATS + "predictor.")
 """Parts of names that released files hold and nothing reads."""
-
-LAYER_TENSORS = (
-    *(f"self_attn.{p}_proj.{kind}" for p in "qkv" for kind in ("weight", "bias")),
-    "self_attn.o_proj.weight",
-    *(f"mlp.{p}_proj.weight" for p in ("gate", "up", "down")),
-    "input_layernorm.weight",
-    "post_attention_layernorm.weight",
-)
 
 Dims = TypeVar("Dims", WhisperDims, BeatsDims)
 
@@ -76,9 +73,9 @@ def describe_hearing(config: OlaConfig, folder: Path) -> None:
         CheckpointError: the sizes stand nowhere, or the encoders are of a kind that this model does not have.
     """
     shapes = tensor_shapes(folder)
-    if not any(name.startswith(SPEECH_PREFIXES[1]) for name in shapes):
+    if not any(name.startswith(SPEECH_PREFIXES) for name in shapes):
         return
-    whisper = open_speech_file(speech_file(config.speech_encoder, folder, shapes, WHISPER))
+    whisper = open_speech_file(speech_file(config.speech_encoder, folder, shapes, WHISPER), WHISPER_KEYS)
     dims = pick(WhisperDims, whisper["dims"]) if whisper else whisper_from_shapes(shapes)
     config.hearing = HearingDims(dims, beats_dims(config, folder, shapes))
     encoders = [(config.speech_encoder, WHISPER)]
@@ -90,7 +87,7 @@ def describe_hearing(config: OlaConfig, folder: Path) -> None:
 def beats_dims(config: OlaConfig, folder: Path, shapes: Mapping[str, tuple[int, ...]]) -> BeatsDims | None:
     if "dual" not in config.speech_encoder_type:
         return None
-    beats = open_speech_file(speech_file(config.music_encoder, folder, shapes, BEATS))
+    beats = open_speech_file(speech_file(config.music_encoder, folder, shapes, BEATS), BEATS_KEYS)
     if not beats:
         return beats_from_shapes(shapes)
     expected = {"relative_position_embedding": True, "gru_rel_pos": True, "deep_norm": True, "layer_norm_first": False}
@@ -115,8 +112,22 @@ def speech_file(name: str | None, folder: Path, shapes: Mapping[str, tuple[int, 
     return Path(hf_hub_download(SPEECH_REPO, Path(name).name))
 
 
-def open_speech_file(path: Path | None) -> dict[str, Any]:
-    return torch.load(path, map_location="cpu", weights_only=True, mmap=True) if path else {}
+def open_speech_file(path: Path | None, keys: tuple[str, ...] = ()) -> dict[str, Any]:
+    """What torch.save wrote, empty without a path.
+
+    Raises:
+        CheckpointError: the file holds more than tensors and plain values, is damaged, or lacks `keys`.
+    """
+    if path is None:
+        return {}
+    try:
+        # Files from before PyTorch 1.6 are no archives and cannot be mapped.
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=is_zipfile(path))
+    except (UnpicklingError, RuntimeError, EOFError) as error:
+        raise CheckpointError(f"{path} is not a file of tensors alone as torch.save writes it.") from error
+    if not isinstance(content, dict) or any(key not in content for key in keys):
+        raise CheckpointError(f"{path} is not a speech encoder's file: it must hold {' and '.join(keys)}.")
+    return content
 
 
 def speech_tensors(path: str) -> Iterator[tuple[str, Tensor]]:
@@ -168,11 +179,25 @@ def count(shapes: Iterable[str], prefix: str) -> int:
     return len({name.removeprefix(prefix).split(".")[0] for name in shapes if name.startswith(prefix)})
 
 
-def backbone_names(config: OlaConfig) -> set[str]:
-    """Every tensor of the Qwen2 part."""
-    names = {f"model.layers.{i}.{tensor}" for i in range(config.num_hidden_layers) for tensor in LAYER_TENSORS}
-    names |= {"model.embed_tokens.weight", "model.norm.weight"}
-    return names if config.tie_word_embeddings else names | {"lm_head.weight"}
+def backbone_shapes(config: OlaConfig) -> dict[str, tuple[int, ...]]:
+    """Every tensor of the Qwen2 part, the vocabulary already cut."""
+    width, hidden, rows = config.hidden_size, config.intermediate_size, (config.vocab_size, config.hidden_size)
+    head = width // config.num_attention_heads
+    heads = {"q": config.num_attention_heads, "k": config.num_key_value_heads, "v": config.num_key_value_heads}
+    layer: dict[str, tuple[int, ...]] = {
+        **{f"self_attn.{p}_proj.weight": (count * head, width) for p, count in heads.items()},
+        **{f"self_attn.{p}_proj.bias": (count * head,) for p, count in heads.items()},
+        "self_attn.o_proj.weight": (width, width),
+        "mlp.gate_proj.weight": (hidden, width),
+        "mlp.up_proj.weight": (hidden, width),
+        "mlp.down_proj.weight": (width, hidden),
+        "input_layernorm.weight": (width,),
+        "post_attention_layernorm.weight": (width,),
+    }
+    layers = range(config.num_hidden_layers)
+    shapes = {f"model.layers.{i}.{name}": shape for i in layers for name, shape in layer.items()}
+    shapes |= {"model.embed_tokens.weight": rows, "model.norm.weight": (width,)}
+    return shapes if config.tie_word_embeddings else shapes | {"lm_head.weight": rows}
 
 
 def sense_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
@@ -190,13 +215,17 @@ class Ledger:
 
     Args:
         own: the senses' parameters under their checkpoint names; loaded here.
-        backbone: names of the Qwen2 part, which vLLM loads; empty if it is quantised and vLLM knows the names.
+        backbone: shapes of the Qwen2 part, which vLLM loads; empty if it is quantised and vLLM knows the names.
         vocabulary: rows of the embedding and the output layer that are kept (docs/model.md).
         ignored: prefixes of parts that are switched off.
     """
 
     def __init__(
-        self, own: Mapping[str, nn.Parameter], backbone: Set[str], vocabulary: int, ignored: tuple[str, ...] = ()
+        self,
+        own: Mapping[str, nn.Parameter],
+        backbone: Mapping[str, tuple[int, ...]],
+        vocabulary: int,
+        ignored: tuple[str, ...] = (),
     ) -> None:
         self._own, self._backbone, self._vocabulary, self._ignored = own, backbone, vocabulary, ignored
         self._found: set[str] = set()
@@ -209,8 +238,12 @@ class Ledger:
             if name in self._own:
                 self._copy(name, self._cut(name, tensor))
             elif name in self._backbone or name == "lm_head.weight" or (not self._backbone and is_backbone(name)):
+                tensor = self._cut(name, tensor)
+                if self._backbone.get(name, tensor.shape) != tensor.shape:
+                    self._misshapen.add(name)
+                    continue
                 self._found.add(name)
-                yield name, self._cut(name, tensor)
+                yield name, tensor
             elif not self._unread(name):
                 self._left_over.add(name)
 
@@ -227,7 +260,7 @@ class Ledger:
 
     def settle(self) -> None:
         """Raises CheckpointError with complete lists if anything is missing, left over or of the wrong size."""
-        missing = (self._own.keys() | self._backbone) - self._found - self._misshapen
+        missing = (self._own.keys() | self._backbone.keys()) - self._found - self._misshapen
         problems = [("missing", missing), ("left over", self._left_over), ("of the wrong size", self._misshapen)]
         lines = [f"{len(names)} {what}: {', '.join(sorted(names))}" for what, names in problems if names]
         if lines:

@@ -19,7 +19,7 @@ from vllm.model_executor.models.utils import (
 from vllm.multimodal import MULTIMODAL_REGISTRY
 from vllm.sequence import IntermediateTensors
 
-from engine.checkpoint import BEATS, SENSES, Ledger, backbone_names, sense_parameters, speech_tensors
+from engine.checkpoint import BEATS, SENSES, Ledger, backbone_shapes, sense_parameters, speech_tensors
 from engine.config import OlaConfig
 from engine.model.senses import Hearing, Vision
 from engine.padding import pad_heads
@@ -103,7 +103,7 @@ class OlaQwenForCausalLM(nn.Module, SupportsMultiModal, SupportsLoRA, SupportsPP
             CheckpointError: with the complete list of missing, left-over or misshapen tensors.
         """
         own = sense_parameters(self)
-        backbone = set() if self.quantised else backbone_names(self.config)
+        backbone = {} if self.quantised else backbone_shapes(self.config)
         skipped = tuple(prefix for prefix in SENSES if not any(name.startswith(prefix) for name in own))
         ledger = Ledger(own, backbone, self.config.vocab_size, ignored=skipped)
         loaded = self.language_model.load_weights(ledger.route(weights))

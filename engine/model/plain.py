@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from transformers import AutoTokenizer, Qwen2ForCausalLM
 
 from engine.api import Attachment, Image, Sound, Video
-from engine.checkpoint import Ledger, describe_hearing, sense_parameters, speech_tensors
+from engine.checkpoint import Ledger, backbone_shapes, describe_hearing, sense_parameters, speech_tensors
 from engine.config import OlaConfig
 from engine.model.senses import Hearing, Vision
 from engine.preprocess import MAX_SOUND_SAMPLES, image_views, video_frames
@@ -43,7 +43,7 @@ class PlainOla(nn.Module):
         config.vocab_size = len(AutoTokenizer.from_pretrained(folder, config=config))
         model = cls(config).eval()
         own = sense_parameters(model) | dict(model.backbone.named_parameters())
-        ledger = Ledger(own, frozenset(), config.vocab_size)
+        ledger = Ledger(own, backbone_shapes(config), config.vocab_size)
         for file in sorted(folder.glob("*.safetensors")):
             untaken = [name for name, _ in ledger.route(load_file(file).items())]
             # What is tied may stand in a checkpoint twice; all else has its parameter here.
