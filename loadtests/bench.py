@@ -1,0 +1,147 @@
+"""`python -m loadtests.bench`: what our server costs and gains, from one run on one machine.
+
+Rates and waits against vLLM's own server with the same plugin, checkpoint and engine options, and rates against the
+same modules in plain PyTorch. Whatever is compared takes turns, and an idle server costs nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from itertools import count, islice
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from loadtests.child import Child, child
+from loadtests.figures import Comparison, Phase, Speedup
+from loadtests.machine import facts
+from loadtests.questions import chat
+from loadtests.report import against_plain, against_stock
+from loadtests.servers import Server, ours, stock
+
+DEMO = Path(__file__).parents[1] / "models" / "ola-demo"
+
+ENGINE = ["--dtype", "float32", "--served-model-name", "ola"]
+
+WAVES = 4
+"""Questions that each stream asks at least, so that the first and the last of them do not rule the rate."""
+
+
+class Bench:
+    """Our server under load, beside whatever it is compared with."""
+
+    def __init__(self, options: argparse.Namespace, load: Child, server: Server) -> None:
+        self._options, self._load, self._ours = options, load, server
+        self._fresh = count()
+
+    def compare(self, kind: str, streams: int, other: Server) -> Comparison:
+        """Both servers under one load. The first round is for warming up and does not count."""
+        phases: dict[Server, list[Phase]] = {self._ours: [], other: []}
+        for turn in range(self._options.rounds + 1):
+            say(f"{kind}, {streams} streams, round {turn}")
+            numbers = self._numbers(streams)
+            # Who begins changes, so that a machine that slows down does so for both.
+            for server in (self._ours, other) if turn % 2 else (other, self._ours):
+                phases[server].append(self._phase(server, kind, numbers, streams))
+        return Comparison(kind, streams, phases[self._ours][1:], phases[other][1:])
+
+    def speed_up(self, kind: str, yardstick: Child) -> Iterator[Speedup]:
+        """Our server with each number of users, and the yardstick, which never has more than one, in between."""
+        users: list[int] = self._options.users
+        rates: dict[int, list[float]] = {number: [] for number in users}
+        plain: list[float] = []
+        ids, same = self._ids(kind)
+        for turn in range(self._options.rounds + 1):
+            say(f"{kind}, plain PyTorch and {users} users, round {turn}")
+            numbers = self._numbers(1)
+            job = {"kind": kind, "numbers": [0, *numbers], "prompt": ids, "tokens": self._options.tokens}
+            given = yardstick.ask(**job)
+            plain.append(len(job["numbers"]) / given["seconds"])
+            for number in users:
+                phase = self._phase(self._ours, kind, self._numbers(number), number)
+                rates[number].append(phase.requests_per_second())
+        for number in users:
+            yield Speedup(kind, number, rates[number][1:], plain[1:], given["ids"] == same)
+
+    def _phase(self, server: Server, kind: str, numbers: list[int], streams: int) -> Phase:
+        before, tokens = server.cpu(), self._options.tokens
+        given = self._load.ask(url=server.chat, kind=kind, numbers=numbers, streams=streams, tokens=tokens)
+        waits = [answer["first_words"] for answer in given["answers"]]
+        return Phase(given["seconds"], waits, len(waits) * tokens, server.cpu() - before, given["load_cpu"])
+
+    def _numbers(self, streams: int) -> list[int]:
+        return list(islice(self._fresh, max(self._options.requests, WAVES * streams)))
+
+    def _ids(self, kind: str) -> tuple[list[int], list[int]]:
+        """Token ids of a prompt of this kind and of our server's answer to it."""
+        body = chat(kind, 0, self._options.tokens) | {"return_token_ids": True}
+        answer: dict[str, Any] = httpx.post(self._ours.chat, json=body, timeout=60).raise_for_status().json()
+        return answer["prompt_token_ids"], answer["choices"][0]["token_ids"]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    # Ended from outside, it takes its servers along.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    options, engine = parse(arguments)
+    print(facts(), flush=True)
+    with ExitStack() as stack:
+        say("starting our server")
+        server = stack.enter_context(ours(options.model, [*ENGINE, *engine]))
+        bench = Bench(options, stack.enter_context(child("loadtests.load")), server)
+        if kinds := [kind for kind in ("text", "image") if options.only in (None, kind)]:
+            compare(bench, options, kinds, engine)
+        if options.only in (None, "plain"):
+            speed_up(bench, options)
+
+
+def compare(bench: Bench, options: argparse.Namespace, kinds: list[str], engine: list[str]) -> None:
+    say("starting the stock server")
+    with stock(options.model, [*ENGINE, *engine]) as other:
+        compared = [bench.compare(kind, streams, other) for kind in kinds for streams in options.streams]
+    print(f"\nOurs against stock vLLM, {options.tokens} tokens an answer, {options.rounds} rounds\n")
+    print(against_stock(compared, markdown=options.markdown), flush=True)
+
+
+def speed_up(bench: Bench, options: argparse.Namespace) -> None:
+    say("loading the model in plain PyTorch")
+    with child("loadtests.plain", options.model) as yardstick:
+        speedups = [speedup for kind in ("image", "sound") for speedup in bench.speed_up(kind, yardstick)]
+    print(f"\nOurs against plain PyTorch, {options.tokens} tokens an answer, {options.rounds} rounds\n")
+    print(against_plain(speedups, markdown=options.markdown), flush=True)
+
+
+def parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, list[str]]:
+    """Our options, and the engine options for both servers."""
+    parser = argparse.ArgumentParser(
+        prog="python -m loadtests.bench",
+        description="Compare our server with stock vLLM and with plain PyTorch.",
+        epilog="Every other option goes to the engines of both servers.",
+    )
+    parser.add_argument("--model", default=str(DEMO), help="checkpoint folder (default: the demo model)")
+    parser.add_argument("--rounds", type=int, default=5, help="turns of each side that count (default: 5)")
+    parser.add_argument("--requests", type=int, default=32, help="least questions in a turn (default: 32)")
+    parser.add_argument("--tokens", type=int, default=64, help="length of an answer (default: 64)")
+    parser.add_argument("--streams", type=numbers, default=[1, 8, 32], help="loads for stock vLLM (default: 1,8,32)")
+    parser.add_argument("--users", type=numbers, default=[1, 8, 16], help="loads for plain PyTorch (default: 1,8,16)")
+    parser.add_argument("--only", choices=("text", "image", "plain"), help="one part instead of all")
+    parser.add_argument("--markdown", action="store_true", help="tables for LOG.md")
+    return parser.parse_known_args(arguments)
+
+
+def numbers(text: str) -> list[int]:
+    """`1,8,32`."""
+    return [int(number) for number in text.split(",")]
+
+
+def say(line: str) -> None:
+    """Progress; standard output is for the results."""
+    print(f"bench: {line}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

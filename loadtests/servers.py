@@ -1,0 +1,109 @@
+"""Starts the two servers that are compared, each as its user would: ours, and the one that vLLM brings."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+
+HOST = "127.0.0.1"
+
+# The same for both: little memory, no word that is not about trouble. vLLM pins both engines to the same cores, which
+# is fair as long as only one of them has work.
+ENVIRONMENT = {
+    "VLLM_CPU_KVCACHE_SPACE": "1",
+    "VLLM_LOGGING_LEVEL": "WARNING",
+    "DO_NOT_TRACK": "1",
+    "HF_HUB_OFFLINE": "1",
+}
+
+READY = "Application startup complete"
+"""What uvicorn says, in vLLM's server; ours says how to ask it."""
+
+
+class StartError(Exception):
+    """The server ended before it was ready; holds what it printed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One that answers. Its process speaks HTTP; its engine works in children of it."""
+
+    port: int
+    process: int
+
+    @property
+    def chat(self) -> str:
+        return f"http://{HOST}:{self.port}/v1/chat/completions"
+
+    def cpu(self) -> float:
+        """Seconds of processor time that its front process has taken, without the engine behind it."""
+        fields = Path(f"/proc/{self.process}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def ours(model: str, options: Sequence[str]) -> Iterator[Server]:
+    """`ola serve`, until the block is left."""
+    with started("server.cli", "serve", "--model", model, *options, ready="curl http://") as server:
+        yield server
+
+
+@contextmanager
+def stock(model: str, options: Sequence[str]) -> Iterator[Server]:
+    """vLLM's own server, until the block is left. As a module: the `vllm` command needs a package of that name, and
+    the build for processors has another."""
+    quiet = "--disable-uvicorn-access-log"
+    module = "vllm.entrypoints.openai.api_server"
+    with started(module, "--host", HOST, quiet, "--model", model, *options, ready=READY) as server:
+        yield server
+
+
+@contextmanager
+def started(*command: str, ready: str) -> Iterator[Server]:
+    """A Python module that serves, once it has printed `ready`."""
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", *command, "--port", str(port)],
+        env=os.environ | ENVIRONMENT,
+        stderr=subprocess.STDOUT,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    try:
+        printed: list[str] = []
+        for line in process.stdout:
+            printed.append(line)
+            if ready in line:
+                # Read on, so that the server never waits for a full pipe.
+                Thread(target=printed.extend, args=(process.stdout,), daemon=True).start()
+                yield Server(port, process.pid)
+                return
+        raise StartError("".join(printed))
+    finally:
+        stop(process)
+
+
+def stop(process: subprocess.Popen[str]) -> None:
+    """End the server as a user does, and after half a minute all that is left of it."""
+    process.send_signal(signal.SIGINT)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(30)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def free_port() -> int:
+    with socket.create_server((HOST, 0)) as listener:
+        port: int = listener.getsockname()[1]
+    return port
