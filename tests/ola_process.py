@@ -22,15 +22,14 @@ class StartError(Exception):
 
 
 @contextmanager
-def ola_serve(model: Path | str, *options: str, **settings: str) -> Iterator[str]:
-    """A running server's address, `http://host:port`. `settings` are OLA_... variables.
+def ola_serve(model: Path | str, *options: str, environment: dict[str, str] | None = None) -> Iterator[str]:
+    """A running server's address, `http://host:port`.
 
     Raises:
         StartError: it stopped instead of starting.
     """
     command = ["server.cli", "serve", "--model", str(model), "--port", "0", *options]
-    variables = {f"OLA_{name.upper()}": value for name, value in settings.items()}
-    with running(command, r"curl (http://\S+)/v1/chat/completions", variables) as ready:
+    with running(command, r"curl (http://\S+)/v1/chat/completions", environment or {}) as ready:
         yield ready[1]
 
 

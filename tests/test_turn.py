@@ -19,7 +19,7 @@ import pytest
 from openai import BadRequestError, NotFoundError, OpenAI
 from PIL import Image
 
-from tests import golden_set
+from tests.conftest import HUB_ID
 from tests.test_parity import CASES, ask, parts
 
 pytestmark = pytest.mark.engine
@@ -39,7 +39,7 @@ def sdk(ola: str) -> Iterator[OpenAI]:
 
 def question(case: dict[str, Any], **extra: Any) -> dict[str, Any]:
     content = [{"role": "user", "content": parts(case)}]
-    return {"model": "ola-demo", "messages": content, "max_tokens": 24, "temperature": 0} | extra
+    return {"model": HUB_ID, "messages": content, "max_tokens": 24, "temperature": 0} | extra
 
 
 def fresh_image() -> dict[str, Any]:
@@ -169,7 +169,7 @@ def test_control_tokens_in_user_text_are_text(ola: str) -> None:
 
 
 def test_operations(ola: str, sdk: OpenAI) -> None:
-    assert sdk.models.list().data[0].id == golden_set.CHECKPOINT.name
+    assert sdk.models.list().data[0].id == HUB_ID
     assert httpx.get(f"{ola}/health").status_code == 200
     assert httpx.get(f"{ola}/ready").status_code == 200
     assert "vllm:num_requests_running" in httpx.get(f"{ola}/metrics").text
