@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from argparse import Namespace
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
@@ -50,6 +51,9 @@ async def vllm_engine(arguments: Namespace) -> AsyncIterator[VllmEngine]:
         state = State()
         await init_app_state(client, state, arguments, await client.get_supported_tasks())
         install()
+        # As in vLLM's own server: searching for garbage among all that was loaded would hold every answer up.
+        gc.collect()
+        gc.freeze()
         yield VllmEngine(client, state)
 
 
@@ -60,8 +64,10 @@ class VllmEngine:
         self._client = client
         self._serving = state.openai_serving_chat
         self._models = state.openai_serving_models
-        limits = client.renderer.get_mm_processor().info.supported_mm_limits if is_multimodal(client) else {}
-        self.modalities = frozenset(limits)
+        # There is no processor if --limit-mm-per-prompt switches every modality off.
+        processor = client.renderer.mm_processor
+        limits = processor.info.allowed_mm_limits if processor else {}
+        self.modalities = frozenset(modality for modality, limit in limits.items() if limit)
 
     async def chat(self, request: dict[str, Any]) -> dict[str, Any]:
         body, table = chat_body(request | {"stream": False})
@@ -159,10 +165,6 @@ def chat_body(request: dict[str, Any]) -> tuple[ChatCompletionRequest, Mapping[s
         return ChatCompletionRequest.model_validate(request | {"messages": messages}), table
     except ValidationError as error:
         raise invalid(error) from error
-
-
-def is_multimodal(client: EngineClient) -> bool:
-    return bool(client.model_config.is_multimodal_model)
 
 
 def invalid(error: ValidationError) -> EngineError:

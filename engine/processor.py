@@ -41,6 +41,8 @@ from engine.preprocess import (
 PLACEHOLDERS = {"image": "<|image_pad|>", "video": "<|video_pad|>", "audio": "<|mm_pad|>"}
 """Tokens of the released vocabulary that stand for embedded rows; the reference uses negative ids instead."""
 
+UNHEARD = 'This model does not hear: it takes no audio. For the pictures of a video alone, set "audio": false beside it.'
+
 FIELDS = {
     "image_low": MultiModalFieldConfig.batched("image"),
     "image_high": MultiModalFieldConfig.batched("image"),
@@ -62,7 +64,7 @@ class OlaProcessingInfo(BaseProcessingInfo):
 
     def validate_num_items(self, modality: str, num_items: int) -> None:
         if modality not in self.supported_mm_limits:
-            raise VLLMValidationError(f"This model takes no {modality}.", parameter=modality)
+            raise VLLMValidationError(UNHEARD, parameter=modality)
         super().validate_num_items(modality, num_items)
 
     def get_mm_max_tokens_per_item(self, seq_len: int, mm_counts: Mapping[str, int] | None = None) -> Mapping[str, int]:
