@@ -7,6 +7,7 @@ same modules in plain PyTorch. Whatever is compared takes turns, and an idle ser
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -109,7 +110,9 @@ def compare(bench: Bench, options: argparse.Namespace, kinds: list[str], engine:
 
 def speed_up(bench: Bench, options: argparse.Namespace) -> None:
     say("loading the model in plain PyTorch")
-    with child("loadtests.plain", options.model) as yardstick:
+    # As many as vLLM takes: it leaves one core to its server.
+    threads = max(len(os.sched_getaffinity(0)) - 1, 1)
+    with child("loadtests.plain", options.model, OMP_NUM_THREADS=str(threads)) as yardstick:
         speedups = [speedup for kind in ("image", "sound") for speedup in bench.speed_up(kind, yardstick)]
     print(f"\nOurs against plain PyTorch, {options.tokens} tokens an answer, {options.rounds} rounds\n")
     print(against_plain(speedups, markdown=options.markdown), flush=True)
