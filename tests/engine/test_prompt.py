@@ -4,33 +4,25 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
-import anyio
 import numpy as np
 import pytest
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer
-from vllm.engine.arg_utils import EngineArgs
 from vllm.exceptions import VLLMValidationError
-from vllm.renderers.registry import renderer_from_config
 
 from engine.api import Image, Sound, Video
-from engine.attachments import TABLE, install
-from engine.client import chat_body
-from engine.plugin import register
 from engine.preprocess import image_rows
 from engine.processor import PLACEHOLDERS
 from tests import golden_set
+from tests.engine.rendering import Messages, Rendered, Rendering
 
 # vLLM reads its own deprecated field.
 pytestmark = pytest.mark.filterwarnings("ignore:max_tokens is deprecated")
-
-Messages = list[dict[str, Any]]
 
 
 class Control(str):
@@ -51,44 +43,6 @@ large = Image(np.zeros((1536, 1536, 3), dtype=np.uint8), "a large image")
 video = Video(np.zeros((64, 64, 64, 3), dtype=np.uint8), "a video")
 own_sound = Sound(np.zeros(8, dtype=np.float32), "its sound")
 recording = Sound(np.ones(8, dtype=np.float32), "a recording")
-
-
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    text: str
-    ids: list[int]
-
-
-class Rendering:
-    """The gateway's way from a request to a prompt, with vLLM's own parser, renderer and tokenizer."""
-
-    def __init__(self, model: Path, **options: Any) -> None:
-        register()
-        install()
-        config = EngineArgs(model=str(model), dtype="float32", **options).create_engine_config()
-        self.config, self._renderer = config.model_config, renderer_from_config(config)
-        self.tokenizer = self._renderer.get_tokenizer()
-
-    def __call__(self, messages: Messages, *, template: str | None = None, **request: Any) -> Rendered:
-        return anyio.run(self._render, {"messages": messages} | request, template)
-
-    async def _render(self, request: dict[str, Any], template: str | None) -> Rendered:
-        body, table = chat_body(request)
-        TABLE.set(table)
-        given = {"tools": [tool.model_dump() for tool in body.tools or []] or None, "tokenize": False}
-        params = body.build_chat_params(template, "auto").with_defaults(given)
-        _, prompt = await self._renderer.render_messages_async(body.messages, params)
-        tokens = await self._renderer.tokenize_prompt_async(prompt, body.build_tok_params(self.config))
-        return Rendered(prompt["prompt"], tokens["prompt_token_ids"])
-
-    async def expand(self, messages: Messages) -> Mapping[str, Any]:
-        """The engine's input: one token for every row."""
-        body, table = chat_body({"messages": messages})
-        TABLE.set(table)
-        params = body.build_chat_params(None, "auto").with_defaults({"tokenize": False})
-        _, [inputs] = await self._renderer.render_chat_async([body.messages], params)
-        expanded: Mapping[str, Any] = inputs
-        return expanded
 
 
 @pytest.fixture(scope="module")
@@ -380,7 +334,7 @@ def test_a_prompt_that_is_too_long_is_refused_with_its_counts(render: Rendering)
     limit = render.config.hf_config.tokenizer_model_max_length
     pictures = [replace(large, digest=f"picture {number}") for number in range(8)]
     with pytest.raises(VLLMValidationError) as refusal:
-        anyio.run(render.expand, asked(*pictures, text("Which?")))
+        render.expand(asked(*pictures, text("Which?")))
     assert f"at most {limit} prompt tokens" in str(refusal.value)
     rows = 8 * image_rows((1536, 1536))
     assert f"{rows} for 8 image attachments" in str(refusal.value)
