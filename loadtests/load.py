@@ -39,7 +39,9 @@ async def measure(url: str, kind: str, numbers: list[int], streams: int, tokens:
     """
     # Ready before the clock runs: drawing pictures is no part of the load.
     bodies = iter([payload(kind, number, tokens) for number in numbers])
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=MINUTES) as session:
+    # A connection for each question: a server that was held up may close a kept one just when the next is sent.
+    connector = aiohttp.TCPConnector(limit=0, force_close=True)
+    async with aiohttp.ClientSession(connector=connector, timeout=MINUTES) as session:
         started, busy = perf_counter(), process_time()
         async with asyncio.TaskGroup() as group:
             users = [group.create_task(one_stream(session, url, bodies), name=f"stream {n}") for n in range(streams)]

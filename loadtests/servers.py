@@ -24,12 +24,15 @@ ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
 }
 
+LAST_LINES = 40
+"""Of what a server said, when something goes wrong."""
+
 READY = "Application startup complete"
 """What uvicorn says, in vLLM's server; ours says how to ask it."""
 
 
 class StartError(Exception):
-    """The server ended before it was ready; holds what it printed."""
+    """The server ended before it was ready; what it said is on standard error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +82,8 @@ def started(*command: str, ready: str) -> Iterator[Server]:
         start_new_session=True,
     )
     assert process.stdout is not None
+    printed: list[str] = []
     try:
-        printed: list[str] = []
         for line in process.stdout:
             printed.append(line)
             if ready in line:
@@ -88,7 +91,10 @@ def started(*command: str, ready: str) -> Iterator[Server]:
                 Thread(target=printed.extend, args=(process.stdout,), daemon=True).start()
                 yield Server(port, process.pid)
                 return
-        raise StartError("".join(printed))
+        raise StartError(f"{command[0]} did not start")
+    except Exception:
+        sys.stderr.writelines(printed[-LAST_LINES:])
+        raise
     finally:
         stop(process)
 
