@@ -41,7 +41,7 @@ from engine.preprocess import (
 PLACEHOLDERS = {"image": "<|image_pad|>", "video": "<|video_pad|>", "audio": "<|mm_pad|>"}
 """Tokens of the released vocabulary that stand for embedded rows; the reference uses negative ids instead."""
 
-UNHEARD = 'This model does not hear: it takes no audio. For the pictures of a video alone, set "audio": false beside it.'
+UNHEARD = 'This model does not hear: it takes no audio. To show it a video without the sound, set "audio": false.'
 
 FIELDS = {
     "image_low": MultiModalFieldConfig.batched("image"),
