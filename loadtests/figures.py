@@ -54,9 +54,12 @@ class Comparison:
     ours: Sequence[Phase]
     stock: Sequence[Phase]
 
+    def ratios(self, figure: Figure) -> list[float]:
+        """Ours over stock, for each round: what changes from round to round does not disturb it."""
+        return [figure(a) / figure(b) for a, b in zip(self.ours, self.stock, strict=True)]
+
     def ratio(self, figure: Figure) -> float:
-        """Ours over stock: the median of the rounds' ratios, so that only what changes within a round disturbs it."""
-        return median(figure(a) / figure(b) for a, b in zip(self.ours, self.stock, strict=True))
+        return median(self.ratios(figure))
 
     def verdict(self) -> str:
         """Whether our server is as fast as it has to be. Only text has a target."""
@@ -82,8 +85,8 @@ class Speedup:
     """Whether both gave the same answer."""
 
     @property
-    def ratio(self) -> float:
-        return median(a / b for a, b in zip(self.ours, self.plain, strict=True))
+    def ratios(self) -> list[float]:
+        return [a / b for a, b in zip(self.ours, self.plain, strict=True)]
 
 
 def percentile(values: Sequence[float], percent: float) -> float:

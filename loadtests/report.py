@@ -23,7 +23,7 @@ AGAINST_PLAIN = ("asked", "users", "requests/s: ours", "plain", "ratio", "same a
 
 
 def against_stock(comparisons: Iterable[Comparison], *, markdown: bool) -> str:
-    """Medians of the rounds; ratios are medians of the rounds' ratios."""
+    """Medians of the rounds; of ratios, which each round has its own of, the extremes too."""
     return table([name for group in AGAINST_STOCK for name in group], map(comparison_row, comparisons), markdown)
 
 
@@ -32,7 +32,7 @@ def comparison_row(compared: Comparison) -> Row:
         return [format(median(map(figure, phases))) for phases in (compared.ours, compared.stock)]
 
     def ratio(figure: Figure) -> str:
-        return f"{compared.ratio(figure):.2f}"
+        return spread(compared.ratios(figure))
 
     load = max(phase.load_cpu / phase.seconds for phase in (*compared.ours, *compared.stock))
     return [
@@ -57,7 +57,12 @@ def against_plain(speedups: Iterable[Speedup], *, markdown: bool) -> str:
 
 def speedup_row(speedup: Speedup) -> Row:
     rates = [f"{median(rates):.1f}" for rates in (speedup.ours, speedup.plain)]
-    return [speedup.kind, str(speedup.users), *rates, f"{speedup.ratio:.2f}", "yes" if speedup.same else "no"]
+    return [speedup.kind, str(speedup.users), *rates, spread(speedup.ratios), "yes" if speedup.same else "no"]
+
+
+def spread(ratios: Sequence[float]) -> str:
+    """The median, and between what the rounds lie: how much the machine leaves to believe."""
+    return f"{median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
 
 
 def milliseconds(seconds: float) -> str:

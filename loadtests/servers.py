@@ -79,7 +79,9 @@ def started(*command: str, ready: str) -> Iterator[Server]:
         stderr=subprocess.STDOUT,
         stdout=subprocess.PIPE,
         text=True,
-        start_new_session=True,
+        # Not a session: Linux shares processors among sessions, and a busy engine in another one than the load's keeps
+        # the load waiting for a tenth of a second at a time.
+        process_group=0,
     )
     assert process.stdout is not None
     printed: list[str] = []

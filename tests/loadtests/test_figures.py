@@ -31,7 +31,7 @@ def test_a_ratio_is_of_rounds_not_of_medians() -> None:
     # The machine slows down: each round alone says that both are equally fast.
     rounds = [phase(seconds, 0.1) for seconds in (1.0, 2.0, 8.0)]
     assert Comparison("text", 1, rounds, rounds).ratio(Phase.requests_per_second) == 1.0
-    assert Speedup("image", 8, [8.0, 4.0, 1.0], [4.0, 2.0, 1.0], True).ratio == 2.0
+    assert Speedup("image", 8, [8.0, 4.0, 1.0], [4.0, 2.0, 1.0], True).ratios == [2.0, 2.0, 1.0]
 
 
 @pytest.mark.parametrize(

@@ -18,10 +18,10 @@ def test_against_stock() -> None:
     stock = Phase(2.0, [0.040, 0.050], tokens=100, server_cpu=0.020, load_cpu=0.5)
     text = against_stock([Comparison("text", 8, [ours] * 3, [stock] * 3)], markdown=True)
     cells = [cell.strip() for cell in text.splitlines()[2].strip("| ").split("|")]
-    numbers = ["2.0", "1.0", "2.00", "100", "50", "20.0", "40.0", "0.50", "40.0", "50.0", "0.80", "5.0", "10.0", "25"]
-    assert cells == ["text", "8", *numbers, "pass"]
+    rate, wait = ["2.0", "1.0", "2.00 (2.00-2.00)", "100", "50"], ["20.0", "40.0", "0.50 (0.50-0.50)"]
+    assert cells == ["text", "8", *rate, *wait, "40.0", "50.0", "0.80 (0.80-0.80)", "5.0", "10.0", "25", "pass"]
 
 
 def test_against_plain() -> None:
     text = against_plain([Speedup("sound", 16, [9.0, 10.0, 11.0], [5.0, 5.0, 5.0], True)], markdown=False)
-    assert text.splitlines()[1].split() == ["sound", "16", "10.0", "5.0", "2.00", "yes"]
+    assert text.splitlines()[1].split() == ["sound", "16", "10.0", "5.0", "2.00", "(1.80-2.20)", "yes"]
