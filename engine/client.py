@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import re
 from argparse import Namespace
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
@@ -170,7 +171,8 @@ def chat_body(request: dict[str, Any]) -> tuple[ChatCompletionRequest, Mapping[s
 def invalid(error: ValidationError) -> EngineError:
     """The first thing that is wrong with a body, named by its path."""
     first = error.errors()[0]
-    path = ".".join(str(step) for step in first["loc"])
+    # Steps with capitals or brackets are pydantic's names for the members of a union, which no client wrote.
+    path = ".".join(str(step) for step in first["loc"] if re.fullmatch("[a-z0-9_]+", str(step)))
     return EngineError(f"{path}: {first['msg']}" if path else first["msg"], param=path or None)
 
 

@@ -37,13 +37,17 @@ class OlaDefaults:
 
         from engine.api import VIDEO_FRAMES
         from engine.checkpoint import describe_hearing, local_folder
+        from engine.preflight import check_tensors
 
         if model_config.tokenizer_mode == "auto":
             model_config.tokenizer_mode = "ola"
         config = model_config.hf_config
-        describe_hearing(config, local_folder(model_config.model, model_config.revision))
+        folder = local_folder(model_config.model, model_config.revision)
+        describe_hearing(config, folder)
         # Ids beyond the tokenizer were never trained and can never be sampled (docs/model.md).
         config.vocab_size = model_config.model_arch_config.vocab_size = len(cached_tokenizer_from_config(model_config))
+        quantised = bool(model_config.quantization or getattr(config, "quantization_config", None))
+        check_tensors(config, folder, quantised=quantised)
         multimodal = model_config.multimodal_config
         multimodal.media_io_kwargs = {"video": {"num_frames": VIDEO_FRAMES}} | (multimodal.media_io_kwargs or {})
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import uvicorn
 import uvloop
+from pydantic import ValidationError
 
 from engine.api import SAMPLE_RATE, Attachment, Engine, Image, Sound
 from server.settings import Settings
@@ -57,6 +58,7 @@ def serve_model(settings: Settings, model: str, rest: Sequence[str]) -> None:
     # Before vLLM is imported: it reads these then. It reports usage to its makers unless told not to.
     os.environ.setdefault("DO_NOT_TRACK", "1")
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
+    os.environ.setdefault("VLLM_LOGGING_STREAM", "ext://sys.stderr")
     # In GiB, on CPUs only. vLLM would take most of the machine's memory, and not start beside anything large.
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "4")
     check_machine(model)
@@ -69,6 +71,8 @@ def serve_model(settings: Settings, model: str, rest: Sequence[str]) -> None:
     parsed = engine_arguments(rest, model)
     try:
         uvloop.run(run(settings, parsed, listener))
+    except ValidationError as error:  # how vLLM reports a model or an option that it cannot take
+        sys.exit("\n".join(f"ola serve: {problem['msg'].removeprefix('Value error, ')}" for problem in error.errors()))
     except KeyboardInterrupt:
         say("Stopped")
 
