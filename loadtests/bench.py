@@ -126,8 +126,8 @@ def parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, list[str
         epilog="Every other option goes to the engines of both servers.",
     )
     parser.add_argument("--model", default=str(DEMO), help="checkpoint folder (default: the demo model)")
-    parser.add_argument("--rounds", type=int, default=5, help="turns of each side that count (default: 5)")
-    parser.add_argument("--requests", type=int, default=32, help="least questions in a turn (default: 32)")
+    parser.add_argument("--rounds", type=int, default=9, help="turns of each side that count (default: 9)")
+    parser.add_argument("--requests", type=int, default=24, help="least questions in a turn (default: 24)")
     parser.add_argument("--tokens", type=int, default=64, help="length of an answer (default: 64)")
     parser.add_argument("--streams", type=numbers, default=[1, 8, 32], help="loads for stock vLLM (default: 1,8,32)")
     parser.add_argument("--users", type=numbers, default=[1, 8, 16], help="loads for plain PyTorch (default: 1,8,16)")
