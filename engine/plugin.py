@@ -1,8 +1,14 @@
-"""vLLM's entry point to Ola (`vllm.general_plugins`): runs in every process of an engine and only registers names."""
+"""vLLM's entry point to Ola (`vllm.general_plugins`): runs in every process of an engine and mostly registers names."""
 
 from __future__ import annotations
 
+import ctypes
+import multiprocessing
+import signal
+import sys
 from typing import Any
+
+PR_SET_PDEATHSIG = 1  # from linux/prctl.h
 
 ARCHITECTURES = ("OlaQwenForCausalLM", "OmniSpeechVisionQwenForCausalLM")
 """Both names stand in released checkpoints; they are one model."""
@@ -10,6 +16,7 @@ ARCHITECTURES = ("OlaQwenForCausalLM", "OmniSpeechVisionQwenForCausalLM")
 
 def register() -> None:
     """Make vLLM know `model_type: ola_qwen`. Cheap, and safe to call more than once."""
+    end_with_parent()
     from transformers import AutoConfig
     from vllm import ModelRegistry
     from vllm.model_executor.models.config import MODELS_CONFIG_MAP
@@ -25,6 +32,15 @@ def register() -> None:
     if "ola" not in RENDERER_REGISTRY.renderers:
         RENDERER_REGISTRY.register("ola", "engine.prompt", "OlaRenderer")
         TokenizerRegistry.register("ola", "engine.prompt", "OlaTokenizer")
+
+
+def end_with_parent() -> None:
+    """Have Linux end this process, if it is an engine's, when the one that started it is gone.
+
+    Otherwise a server that was killed leaves engine processes behind, which hold its memory until somebody notices.
+    """
+    if sys.platform == "linux" and multiprocessing.parent_process() is not None:
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class OlaDefaults:

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import shutil
+import signal
 import socket
 import sys
 from collections.abc import Sequence
@@ -61,6 +62,8 @@ def serve_model(settings: Settings, model: str, rest: Sequence[str]) -> None:
     os.environ.setdefault("VLLM_LOGGING_STREAM", "ext://sys.stderr")
     # In GiB, on CPUs only. vLLM would take most of the machine's memory, and not start beside anything large.
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "4")
+    # uvicorn ends as the signal would; as an exception it lets the engine's processes end first.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     check_machine(model)
     listener = bound(settings)
     say("Importing the engine")
@@ -93,7 +96,9 @@ async def run(settings: Settings, arguments: Namespace, listener: socket.socket)
         app = create_app(
             settings, engine, speaker, MemoryStore(settings.audio_ttl_seconds, settings.max_stored_answers)
         )
-        config = uvicorn.Config(app, log_level="warning", lifespan="on", timeout_graceful_shutdown=LAST_SECONDS)
+        config = uvicorn.Config(
+            app, log_level="warning", access_log=False, lifespan="on", timeout_graceful_shutdown=LAST_SECONDS
+        )
         server = uvicorn.Server(config)
         name = (await engine.models())["data"][0]["id"]
         listener.listen()  # whoever reads the next line may connect at once

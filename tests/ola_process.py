@@ -28,9 +28,18 @@ def ola_serve(model: Path | str, *options: str, environment: dict[str, str] | No
     Raises:
         StartError: it stopped instead of starting.
     """
+    with ola_process(model, *options, environment=environment) as (_, address):
+        yield address
+
+
+@contextmanager
+def ola_process(
+    model: Path | str, *options: str, environment: dict[str, str] | None = None
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A running server's process, the leader of its group, and its address. Raises like `ola_serve`."""
     command = ["server.cli", "serve", "--model", str(model), "--port", "0", *options]
-    with running(command, r"curl (http://\S+)/v1/chat/completions", environment or {}) as ready:
-        yield ready[1]
+    with running(command, r"curl (http://\S+)/v1/chat/completions", environment or {}) as (process, ready):
+        yield process, ready[1]
 
 
 @contextmanager
@@ -44,7 +53,9 @@ def stock_vllm(model: Path, *options: str) -> Iterator[str]:
 
 
 @contextmanager
-def running(command: list[str], ready: str, variables: dict[str, str]) -> Iterator[re.Match[str]]:
+def running(
+    command: list[str], ready: str, variables: dict[str, str]
+) -> Iterator[tuple[subprocess.Popen[str], re.Match[str]]]:
     """A Python module as a process, once a line of its stderr matches `ready`."""
     process = subprocess.Popen(
         [sys.executable, "-m", *command],
@@ -52,7 +63,8 @@ def running(command: list[str], ready: str, variables: dict[str, str]) -> Iterat
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
-        start_new_session=True,
+        # Not a session of its own: the scheduler would then share the machine with it as with a stranger.
+        process_group=0,
     )
     assert process.stderr is not None
     printed: list[str] = []
@@ -62,7 +74,7 @@ def running(command: list[str], ready: str, variables: dict[str, str]) -> Iterat
             printed.append(line)
             if match := re.search(ready, line):
                 reader.start()  # reads on, so that the server never waits for a full pipe
-                yield match
+                yield process, match
                 return
         raise StartError("".join(printed))
     finally:
@@ -73,8 +85,8 @@ def running(command: list[str], ready: str, variables: dict[str, str]) -> Iterat
 
 
 def stop(process: subprocess.Popen[str]) -> None:
-    """End the server as a user does, and whatever of its group is left after half a minute."""
-    process.send_signal(signal.SIGINT)
+    """End the server as a service manager does, and whatever of its group is left after half a minute."""
+    process.send_signal(signal.SIGTERM)
     with suppress(subprocess.TimeoutExpired):
         process.wait(30)
     with suppress(ProcessLookupError):
