@@ -75,24 +75,22 @@ def describe_hearing(config: OlaConfig, folder: Path) -> None:
     shapes = tensor_shapes(folder)
     if not any(name.startswith(SPEECH_PREFIXES) for name in shapes):
         return
-    whisper = open_speech_file(speech_file(config.speech_encoder, folder, shapes, WHISPER), WHISPER_KEYS)
+    dual = "dual" in config.speech_encoder_type
+    whisper_file = speech_file(config.speech_encoder, folder, shapes, WHISPER)
+    beats_file = speech_file(config.music_encoder, folder, shapes, BEATS) if dual else None
+    whisper = open_speech_file(whisper_file, WHISPER_KEYS)
     dims = pick(WhisperDims, whisper["dims"]) if whisper else whisper_from_shapes(shapes)
-    config.hearing = HearingDims(dims, beats_dims(config, folder, shapes))
-    encoders = [(config.speech_encoder, WHISPER)]
-    encoders += [(config.music_encoder, BEATS)] if config.hearing.beats else []
-    files = (speech_file(name, folder, shapes, prefix) for name, prefix in encoders)
-    config.speech_files = [str(file) for file in files if file]
+    config.hearing = HearingDims(dims, beats_dims(beats_file, shapes) if dual else None)
+    config.speech_files = [str(file) for file in (whisper_file, beats_file) if file]
 
 
-def beats_dims(config: OlaConfig, folder: Path, shapes: Mapping[str, tuple[int, ...]]) -> BeatsDims | None:
-    if "dual" not in config.speech_encoder_type:
-        return None
-    beats = open_speech_file(speech_file(config.music_encoder, folder, shapes, BEATS), BEATS_KEYS)
+def beats_dims(file: Path | None, shapes: Mapping[str, tuple[int, ...]]) -> BeatsDims:
+    beats = open_speech_file(file, BEATS_KEYS)
     if not beats:
         return beats_from_shapes(shapes)
     expected = {"relative_position_embedding": True, "gru_rel_pos": True, "deep_norm": True, "layer_norm_first": False}
     if wrong := {key: beats["cfg"].get(key) for key, value in expected.items() if beats["cfg"].get(key) != value}:
-        raise CheckpointError(f"{config.music_encoder}: this kind of BEATs encoder is not supported: {wrong}")
+        raise CheckpointError(f"{file}: this kind of BEATs encoder is not supported: {wrong}")
     return pick(BeatsDims, beats["cfg"])
 
 

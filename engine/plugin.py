@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
 import multiprocessing
+import os
 import signal
-import sys
+from threading import Thread
 from typing import Any
-
-PR_SET_PDEATHSIG = 1  # from linux/prctl.h
 
 ARCHITECTURES = ("OlaQwenForCausalLM", "OmniSpeechVisionQwenForCausalLM")
 """Both names stand in released checkpoints; they are one model."""
@@ -35,12 +33,19 @@ def register() -> None:
 
 
 def end_with_parent() -> None:
-    """Have Linux end this process, if it is an engine's, when the one that started it is gone.
+    """Have this process, if it is an engine's, end when the one that started it is gone.
 
     Otherwise a server that was killed leaves engine processes behind, which hold its memory until somebody notices.
     """
-    if sys.platform == "linux" and multiprocessing.parent_process() is not None:
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def wait() -> None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    Thread(target=wait, name="end-with-parent", daemon=True).start()
 
 
 class OlaDefaults:
