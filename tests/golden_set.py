@@ -14,7 +14,7 @@ from safetensors.numpy import load_file
 
 FOLDER = Path(__file__).parent / "golden"
 INPUTS = FOLDER / "inputs"
-CHECKPOINT = Path(__file__).parents[1] / "models" / "ola-demo"
+CHECKPOINT = FOLDER / "checkpoint"
 
 Array = npt.NDArray[Any]
 
