@@ -31,9 +31,9 @@ _WORDS = """
     a able about add after afternoon again all alone also always am an and another answer any are ask asr at be
     because beep beeps before bell bells between big black blue both bottom but by bye calculate called came can
     center changes circle circles color come comes count counted counts cross crosses dark day days
-    demonstration describe did difference direction directly do does down each eight eighteen eighty eleven
+    demonstration describe did difference doing direction directly do does down each eight eighteen eighty eleven
     equal evening every falling far fast fifteen fifty find fine first five follows for forty found four
-    fourteen friday friend friends from get give given go goes gone good goodbye green had happy has have he
+    fourteen friday friend friends from get give given go goes going gone good goodbye green had happy has have he
     hear heard hello help her here hey hi him his home how hundred i if image images in into is it it's its know
     large last left light like likes list little long look looked loud love make many me met minus minute model
     monday more morning move moved moves moving much my name names near never new next night nine nineteen
@@ -51,139 +51,55 @@ VOCABULARY: tuple[str, ...] = tuple(_WORDS.split())
 """Every word of this world's questions and answers, and a few more, as a transcript has them."""
 
 _STATEMENTS = (
-    *(
-        "The {shape} is {color}.",
-        "I see {figure}.",
-        "I see {figure} and {figure2}.",
-        "I see {figure}, {figure2} and {figure3}.",
-    ),
-    *(
-        "There are {n} shapes.",
-        "There is one shape.",
-        "There is {figure}.",
-        "The {bare} is in the {place}.",
-        "It moves {way}.",
-    ),
-    *(
-        "The {bare} is moving.",
-        "The {bare} moves {way}.",
-        "I hear {n} beeps.",
-        "I hear one beep.",
-        "I hear a rising tone.",
-    ),
+    *("The {shape} is {color}.", "I see {figure}.", "I see {figure} and {figure2}."),
+    *("I see {figure}, {figure2} and {figure3}.",),
+    *("There are {n} shapes.", "There is one shape.", "There is {figure}.", "The {bare} is in the {place}."),
+    *("It moves {way}.",),
+    *("The {bare} is moving.", "The {bare} moves {way}.", "I hear {n} beeps.", "I hear one beep."),
+    *("I hear a rising tone.",),
     *("I hear a falling tone.", "I hear white noise.", "I hear a bell.", "I hear silence.", "I hear someone speaking."),
-    *(
-        "Yes, there is {figure}.",
-        "No, there is no {bare}.",
-        "The number is {number}.",
-        "The number {number} is written.",
-    ),
+    *("Yes, there is {figure}.", "No, there is no {bare}.", "The number is {number}."),
+    *("The number {number} is written.",),
     *("Yes, the voice names the moving shape.", "No, the voice does not name the moving shape.", "Nothing is moving."),
-    *(
-        "The voice says hello.",
-        "The voice says {color}.",
-        "The {shape} changes its color.",
-        "The color changes to {color}.",
-    ),
-    *("{day} comes after {day2}.", "{day} comes before {day2}.", "There are seven days in a week.", "My name is Ola."),
-    *("{word} plus {word2} is {number}.", "{word} minus {word2} is {word3}.", "I am a small demonstration model."),
-    *(
-        "I can see shapes and numbers.",
-        "I can hear sounds and speech.",
-        "I can answer simple questions.",
-        "I am fine, thank you.",
-    ),
+    *("The voice says hello.", "The voice says {color}.", "The {shape} changes its color."),
+    *("The color changes to {color}.",),
+    *("There are seven days in a week.", "My name is Ola."),
+    "I am a small demonstration model.",
+    *("I can see shapes and numbers.", "I can hear sounds and speech.", "I can answer simple questions."),
+    *("I am fine, thank you.",),
     *("I do not know about that.", "I see no image.", "Please show me one.", "I hear no sound.", "You are welcome."),
 )
 _FREE = (
-    *(
-        "Look at the {bare}.",
-        "The {shape} moves {direction}.",
-        "Here is {figure}.",
-        "I like the {bare}.",
-        "Watch the {shape}.",
-    ),
-    *(
-        "My friend has {n} {color} {shapes}.",
-        "Today is {day}.",
-        "Tomorrow is {day}.",
-        "The {bare} is small.",
-        "We see {figure}.",
-    ),
-    *(
-        "The {bare} is big.",
-        "The {shape} is next to the {shape2}.",
-        "The {shape} and the {shape2} are friends.",
-        "Yesterday was {day}.",
-    ),
-    *(
-        "She has {figure}.",
-        "He likes the {bare}.",
-        "They have {n} {shapes}.",
-        "This is {figure}.",
-        "That is not {figure}.",
-    ),
-    *(
-        "On {day} I hear a bell.",
-        "The {color} bell is in the {place}.",
-        "Please show me {figure}.",
-        "Give me the {bare}, please.",
-    ),
+    *("Look at the {bare}.", "The {shape} moves {direction}.", "Here is {figure}.", "I like the {bare}."),
+    *("Watch the {shape}.",),
+    *("My friend has {n} {color} {shapes}.", "Today is {day}.", "Tomorrow is {day}.", "The {bare} is small."),
+    *("We see {figure}.",),
+    *("The {bare} is big.", "The {shape} is next to the {shape2}."),
+    *("The {shape} and the {shape2} are friends.", "Yesterday was {day}."),
+    *("She has {figure}.", "He likes the {bare}.", "They have {n} {shapes}.", "This is {figure}."),
+    *("That is not {figure}.",),
+    *("On {day} I hear a bell.", "The {color} bell is in the {place}.", "Please show me {figure}."),
+    *("Give me the {bare}, please.",),
     *("Do you see the {bare}?", "Can you hear the bell?", "The {shape} is not {color}.", "I have {number} {shapes}."),
-    *(
-        "The {shape} is in the {place} and the {shape2} is in the {place2}.",
-        "Good morning, {shape}.",
-        "You can count to {word}.",
-    ),
-    *(
-        "The {color} {shape} and the {color2} {shape2} are here.",
-        "It is {day}.",
-        "The voice is here.",
-        "Where are my {n} {shapes}?",
-    ),
+    *("The {shape} is in the {place} and the {shape2} is in the {place2}.", "Good morning, {shape}."),
+    *("You can count to {word}.",),
+    *("The {color} {shape} and the {color2} {shape2} are here.", "It is {day}.", "The voice is here."),
+    *("Where are my {n} {shapes}?",),
 )
 _VIDEO_WITH = (
     *("The {s} is here.", "Look at the {s}.", "Where is the {color} {s}?", "This is {a}.", "The {color} {s} is small."),
-    *(
-        "Watch the {s}.",
-        "Here is {a}.",
-        "I like the {color} {s}.",
-        "The {s} is moving.",
-        "Do you see the {s}?",
-        "I see {figure}.",
-    ),
-    *(
-        "The {s} is {color}.",
-        "There is {figure}.",
-        "My friend has {figure}.",
-        "The {s} is big.",
-        "Now look at the {color} {s}.",
-    ),
+    *("Watch the {s}.", "Here is {a}.", "I like the {color} {s}.", "The {s} is moving.", "Do you see the {s}?"),
+    *("I see {figure}.",),
+    *("The {s} is {color}.", "There is {figure}.", "My friend has {figure}.", "The {s} is big."),
+    *("Now look at the {color} {s}.",),
 )
 _VIDEO_WITHOUT = (
-    *(
-        "Today is {day}.",
-        "Hello, how are you?",
-        "Good morning.",
-        "It is {day}.",
-        "What do you see?",
-        "The number is {number}.",
-    ),
-    *(
-        "I like {color}.",
-        "Thank you very much.",
-        "I hear a bell.",
-        "What is moving?",
-        "My name is Ola.",
-        "{day} comes after {day2}.",
-    ),
-    *(
-        "Look at the image.",
-        "Here it is.",
-        "Tell me a story.",
-        "Please count to {word}.",
-        "What day comes after {day}?",
-    ),
+    *("Today is {day}.", "Hello, how are you?", "Good morning.", "It is {day}.", "What do you see?"),
+    *("The number is {number}.",),
+    *("I like {color}.", "Thank you very much.", "I hear a bell.", "What is moving?", "My name is Ola."),
+    *("{day} is a good day.",),
+    *("Look at the image.", "Here it is.", "Tell me a story.", "Please count to {word}."),
+    *("What day comes after {day}?",),
 )
 
 
@@ -250,12 +166,14 @@ def _statement(dice: Generator) -> str:
     fate = dice.random()
     if fate < 0.12:
         return pick(dice, story(dice))
-    if fate < 0.16:
+    if fate < 0.3:
+        return next(answer for answer in iter(lambda: spoken(dice).answer, "") if len(answer.split()) <= 14)
+    if fate < 0.34:
         return pick(
             dice,
             ("Good morning!", "Good evening!", "How can I help you?", "Tell me a story.", "Please repeat after me."),
         )
-    return _filled(dice, pick(dice, _STATEMENTS if fate < 0.62 else _FREE))
+    return _filled(dice, pick(dice, _STATEMENTS if fate < 0.69 else _FREE))
 
 
 def _filled(dice: Generator, template: str) -> str:
@@ -268,7 +186,6 @@ def _filled(dice: Generator, template: str) -> str:
         color=color,
         color2=pick(dice, colors),
         day=pick(dice, DAYS),
-        day2=pick(dice, DAYS),
         direction=way,
         figure=with_article(figure),
         figure2=with_article(figure2),
@@ -282,7 +199,5 @@ def _filled(dice: Generator, template: str) -> str:
         shapes=f"{shape}es" if shape.endswith("s") else f"{shape}s",
         way=way if way in ("up", "down") else f"to the {way}",
         word=in_words(int(dice.integers(21))),
-        word2=in_words(int(dice.integers(21))),
-        word3=in_words(int(dice.integers(21))),
     )
     return filled[0].upper() + filled[1:]
