@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 
 from engine.preprocess import sampled
-from training.world import pictures
+from training.world import clips, pictures
 from training.world.clips import Clip, clip, names_question, questions
 from training.world.words import COLORS, DIRECTIONS, SHAPES, with_article
 
@@ -39,6 +39,7 @@ def test_same_seed_draws_the_same() -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_what_is_said_to_happen_happens(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pictures, "shade", lambda dice, color: COLORS[color])
+    monkeypatch.setattr(clips, "_flicker", lambda dice, frames, noise: None)
     seen = drawn(seed)
     first, last = seen.frames
     came_nearer = off(first, seen.color) - off(last, seen.color)
@@ -55,7 +56,7 @@ def test_what_is_said_to_happen_happens(seed: int, monkeypatch: pytest.MonkeyPat
         assert np.median(off(first, seen.color)[changed]) < 50
         assert np.median(off(last, str(seen.becomes))[changed]) < 50
     else:
-        assert np.mean(np.linalg.norm(first.astype(float) - last, axis=2) > 120) < 0.04  # noise may flicker
+        assert np.mean(np.linalg.norm(first.astype(float) - last, axis=2) > 120) < 0.01  # JPEG may differ
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -102,7 +102,7 @@ def test_digits_are_where_their_boxes_say(held_out: bool) -> None:
 def test_a_missing_font_is_said_plainly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pictures, "find_spec", lambda name: None)
     with pytest.raises(FileNotFoundError, match="pip install matplotlib"):
-        pictures._font.__wrapped__(False, 12)
+        pictures.font_file.__wrapped__(False)
 
 
 def test_places_are_the_thirds() -> None:

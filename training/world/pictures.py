@@ -198,16 +198,15 @@ def background(
     dice: np.random.Generator, width: int, height: int, held_out: bool = False
 ) -> tuple[Pixels, Floats | None]:
     """A plain or gradient ground `[height, width, 3]`, and the noise that may be added to it."""
-    first = np.array(_ground_color(dice, held_out), np.float32)
-    second = np.array(_ground_color(dice, held_out), np.float32)
-    ground = np.empty((height, width, 3), np.float32)
-    if dice.random() < 0.55:
-        ground[:] = first
-    else:
+    first, second = (np.array(_ground_color(dice, held_out), np.float32) for _ in range(2))
+    ground = np.asarray(Image.new("RGB", (width, height), tuple(first.astype(int).tolist())))
+    if dice.random() < 0.45:
         second = second if dice.random() < 0.6 else np.clip(first + dice.uniform(-80, 80), 0, 255)
-        ground[:] = first + _ramp(dice, width, height)[..., None] * (second - first)
+        ramp, ground = _ramp(dice, width, height), np.empty((height, width, 3), np.uint8)
+        for channel, (begin, end) in enumerate(zip(first, second, strict=True)):
+            ground[..., channel] = begin + ramp * (end - begin)
     noisy = dice.random() < 0.4
-    return ground.astype(np.uint8), _noise(dice, width, height) if noisy else None
+    return ground, _noise(dice, width, height) if noisy else None
 
 
 def _ground_color(dice: np.random.Generator, held_out: bool) -> RGB:
@@ -369,6 +368,11 @@ def _draw(
 
 @lru_cache(maxsize=512)
 def _font(bold: bool, size: int) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(font_file(bold), size, layout_engine=ImageFont.Layout.BASIC)
+
+
+@lru_cache
+def font_file(bold: bool) -> str:
     """DejaVu Sans as matplotlib ships it: that is a wheel that every machine can have.
 
     Raises:
@@ -380,7 +384,7 @@ def _font(bold: bool, size: int) -> ImageFont.FreeTypeFont:
     path = Path(package.origin).parent / "mpl-data/fonts/ttf" / f"DejaVuSans{'-Bold' if bold else ''}.ttf"
     if not path.exists():
         raise FileNotFoundError(f"matplotlib has no font {path}.")
-    return ImageFont.truetype(str(path), size, layout_engine=ImageFont.Layout.BASIC)
+    return str(path)
 
 
 def _write(
