@@ -335,7 +335,7 @@ def picture(dice: np.random.Generator, *, largest: int = 640, written: float = 0
         number, objects = _write(dice, canvas, ground, mask, held_out)
     else:
         objects = shapes = _draw(dice, canvas, ground, mask)
-    pixels = with_noise(np.asarray(canvas), noise if above else None)
+    pixels = with_noise(np.array(canvas), noise if above else None)
     return Picture(squeezed(dice, pixels) if dice.random() < 0.12 else pixels, shapes, number, objects, mask)
 
 
@@ -343,7 +343,7 @@ def squeezed(dice: np.random.Generator, pixels: Pixels) -> Pixels:
     """Through JPEG and back."""
     file = BytesIO()
     Image.fromarray(pixels).save(file, "JPEG", quality=int(dice.integers(45, 96)))
-    return np.asarray(Image.open(file))
+    return np.array(Image.open(file))
 
 
 def _draw(
