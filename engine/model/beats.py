@@ -83,12 +83,13 @@ class Attention(nn.Module):
         self.grep_a = nn.Parameter(torch.ones(1, heads, 1, 1))
         self.relative_attention_bias: nn.Embedding
 
-    def forward(self, x: Tensor, bias: Tensor) -> Tensor:
-        """`x` [batch, time, width], `bias` [heads, time, time]."""
+    def forward(self, x: Tensor, bias: Tensor, weight: Tensor | None = None) -> Tensor:
+        """`x` [batch, time, width], `bias` [heads, time, time], `weight` [time]: see `Beats.forward`."""
         q, k, v = (
             proj(x).unflatten(-1, (self.heads, -1)).transpose(1, 2) for proj in (self.q_proj, self.k_proj, self.v_proj)
         )
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=self._gate(q) * bias)
+        gated = self._gate(q) * bias
+        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=gated if weight is None else gated + weight)
         return self.out_proj(mixed.transpose(1, 2).flatten(2))
 
     def _gate(self, q: Tensor) -> Tensor:
@@ -108,8 +109,8 @@ class Layer(nn.Module):
         self.fc2 = nn.Linear(hidden, width)
         self.final_layer_norm = nn.LayerNorm(width)
 
-    def forward(self, x: Tensor, bias: Tensor) -> Tensor:
-        x = self.self_attn_layer_norm(x * self.alpha + self.self_attn(x, bias))
+    def forward(self, x: Tensor, bias: Tensor, weight: Tensor | None = None) -> Tensor:
+        x = self.self_attn_layer_norm(x * self.alpha + self.self_attn(x, bias, weight))
         return self.final_layer_norm(x * self.alpha + self.fc2(F.gelu(self.fc1(x))))
 
 
@@ -126,13 +127,13 @@ class Transformer(nn.Module):
         # One table serves every layer; checkpoints hold a copy per layer or only this one.
         self._first().relative_attention_bias = nn.Embedding(buckets, heads)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, weight: Tensor | None = None) -> Tensor:
         # An even kernel gives one output too many; the last is dropped.
         positions = self.pos_conv(x.transpose(1, 2))[..., : x.shape[1]]
         x = self.layer_norm(x + F.gelu(positions).transpose(1, 2))
         bias = self._bias(x.shape[1], x.device)
         for layer in self.layers:
-            x = layer(x, bias)
+            x = layer(x, bias, weight)
         return x
 
     def _bias(self, time: int, device: torch.device) -> Tensor:
@@ -179,7 +180,10 @@ class Beats(nn.Module):
             width, heads, hidden, layers, conv=(conv_pos, conv_groups), buckets=buckets, distance=distance
         )
 
-    def forward(self, fbank: Tensor) -> Tensor:
-        """[chunks, frames, bins] -> [chunks, patches, width], patches in time-major order."""
+    def forward(self, fbank: Tensor, weight: Tensor | None = None) -> Tensor:
+        """[chunks, frames, bins] -> [chunks, patches, width], patches in time-major order.
+
+        `weight` [patches]: log of how many equal patches each one stands for (training/thin.py).
+        """
         x = self.patch_embedding(fbank.unsqueeze(1)).flatten(2).transpose(1, 2)
-        return self.encoder(self.post_extract_proj(self.layer_norm(x)))
+        return self.encoder(self.post_extract_proj(self.layer_norm(x)), weight)

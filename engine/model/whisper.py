@@ -48,11 +48,11 @@ class Attention(nn.Module):
         self.value = nn.Linear(width, width)
         self.out = nn.Linear(width, width)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, weight: Tensor | None = None) -> Tensor:
         q, k, v = (
             proj(x).unflatten(-1, (self.heads, -1)).transpose(1, 2) for proj in (self.query, self.key, self.value)
         )
-        return self.out(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
+        return self.out(F.scaled_dot_product_attention(q, k, v, attn_mask=weight).transpose(1, 2).flatten(2))
 
 
 class Block(nn.Module):
@@ -63,8 +63,8 @@ class Block(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
         self.mlp_ln = nn.LayerNorm(width)
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = x + self.attn(self.attn_ln(x))
+    def forward(self, x: Tensor, weight: Tensor | None = None) -> Tensor:
+        x = x + self.attn(self.attn_ln(x), weight)
         return x + self.mlp(self.mlp_ln(x))
 
 
@@ -80,8 +80,14 @@ class WhisperEncoder(nn.Module):
 
     def forward(self, mel: Tensor) -> Tensor:
         """[chunks, mels, 2 * context] -> [chunks, context, width]."""
-        x = F.gelu(self.conv1(mel))
-        x = F.gelu(self.conv2(x)).transpose(1, 2) + self.positional_embedding
+        return self.encode(self.stem(mel) + self.positional_embedding)
+
+    def stem(self, mel: Tensor) -> Tensor:
+        """[chunks, mels, 2 * frames] -> [chunks, frames, width], before positions are added."""
+        return F.gelu(self.conv2(F.gelu(self.conv1(mel)))).transpose(1, 2)
+
+    def encode(self, x: Tensor, weight: Tensor | None = None) -> Tensor:
+        """`weight` [frames]: log of how many equal frames each one stands for (training/thin.py)."""
         for block in self.blocks:
-            x = block(x)
+            x = block(x, weight)
         return self.ln_post(x)

@@ -1,0 +1,216 @@
+"""A training loop that goes on where it was killed, shows what it does, and keeps its curve."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
+
+from training.attention import PlainAttention
+
+SAVE_SECONDS = 60
+BETAS, WEIGHT_DECAY, LARGEST_GRADIENT = (0.9, 0.98), 0.01, 1.0
+WARM_UP = 0.05
+"""Part of the steps in which the learning rate rises."""
+
+Parts = dict[str, Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One part of the training.
+
+    Args:
+        name: of its files.
+        steps: how many batches.
+        rate: the highest learning rate.
+        batch: a batch from a source of randomness; runs in a process of its own.
+        loss: a batch's losses by name; their sum is minimised.
+        trained: the modules whose parameters change; all others are left alone.
+    """
+
+    name: str
+    steps: int
+    rate: float
+    batch: Callable[[np.random.Generator], Any]
+    loss: Callable[[Any], Parts]
+    trained: tuple[nn.Module, ...]
+    seed: int = 0
+
+
+class Batches(Dataset[Any]):
+    """Batch number i is drawn from a seed of its own, so that a resumed job sees what an undisturbed one would."""
+
+    def __init__(self, job: Job, start: int) -> None:
+        self._batch, self._seed, self._start, self._end = job.batch, job.seed, start, job.steps
+
+    def __len__(self) -> int:
+        return self._end - self._start
+
+    def __getitem__(self, index: int) -> Any:
+        if index >= len(self):
+            raise IndexError
+        return self._batch(np.random.default_rng([self._seed, self._start + index]))
+
+
+class Run:
+    """A job's state on disk: `<name>.pt` while it runs, `<name>.done.pt` afterwards, `<name>.jsonl` its curve."""
+
+    def __init__(self, job: Job, model: nn.Module, folder: Path, device: torch.device) -> None:
+        self.job, self.model, self.device = job, model, device
+        folder.mkdir(parents=True, exist_ok=True)
+        self._running, self._done = folder / f"{job.name}.pt", folder / f"{job.name}.done.pt"
+        self._curve = folder / f"{job.name}.jsonl"
+        self.step = 0
+
+    def finish(self) -> None:
+        """Train to the last step, or load what was trained before."""
+        if self._done.exists():
+            self.model.load_state_dict(torch.load(self._done, map_location=self.device, weights_only=True))
+            return
+        with only(self.model, self.job.trained) as parameters:
+            optimizer = torch.optim.AdamW(grouped(parameters), lr=self.job.rate, betas=BETAS, fused=True)
+            self._resume(optimizer)
+            self._train(optimizer, parameters)
+        write(self._done, self.model.state_dict())
+        self._running.unlink(missing_ok=True)
+
+    def _resume(self, optimizer: torch.optim.Optimizer) -> None:
+        if not self._running.exists():
+            self._curve.unlink(missing_ok=True)
+            return
+        state = torch.load(self._running, map_location=self.device, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        self.step = state["step"]
+        lines = self._curve.read_text().splitlines() if self._curve.exists() else []
+        kept = [line for line in lines if json.loads(line)["step"] <= self.step]
+        self._curve.write_text("".join(f"{line}\n" for line in kept))
+
+    def _train(self, optimizer: torch.optim.Optimizer, parameters: list[nn.Parameter]) -> None:
+        job, saved, means = self.job, time.monotonic(), Means()
+        batches = DataLoader(Batches(job, self.step), batch_size=None, num_workers=1, prefetch_factor=4)
+        self.model.train()
+        bar = tqdm(batches, job.name, job.steps, initial=self.step, mininterval=5, smoothing=0.02)
+        for batch in bar:
+            for group in optimizer.param_groups:
+                group["lr"] = job.rate * scheduled(self.step / job.steps)
+            precise = torch.autocast(self.device.type, torch.bfloat16, enabled=fast_bfloat16(self.device))
+            with precise, PlainAttention():
+                losses = job.loss(to(batch, self.device))
+            total = torch.stack(list(losses.values())).sum()
+            total.backward()
+            nn.utils.clip_grad_norm_(parameters, LARGEST_GRADIENT)
+            optimizer.step()
+            optimizer.zero_grad()
+            self.step += 1
+            means.add(losses)
+            if self.step % 50 == 0:
+                bar.set_postfix_str(str(means))
+                with self._curve.open("a") as curve:
+                    curve.write(json.dumps({"step": self.step, **means.values()}) + "\n")
+                means = Means()
+            if time.monotonic() - saved > SAVE_SECONDS:
+                self._save(optimizer)
+                saved = time.monotonic()
+        self.model.eval()
+
+    def _save(self, optimizer: torch.optim.Optimizer) -> None:
+        state = {"model": self.model.state_dict(), "optimizer": optimizer.state_dict(), "step": self.step}
+        write(self._running, state)
+
+
+class Means:
+    """Mean losses since the last line of the curve."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, float] = {}
+        self._counts: dict[str, int] = {}
+
+    def add(self, losses: Parts) -> None:
+        for name, loss in losses.items():
+            self._sums[name] = self._sums.get(name, 0.0) + float(loss.detach())
+            self._counts[name] = self._counts.get(name, 0) + 1
+
+    def values(self) -> dict[str, float]:
+        return {name: round(total / self._counts[name], 4) for name, total in self._sums.items()}
+
+    def __str__(self) -> str:
+        return " ".join(f"{name} {value:.3f}" for name, value in self.values().items())
+
+
+class only:  # noqa: N801: read as a word
+    """Parameters of these modules are trained, those of the rest of the model are frozen, until the block is left."""
+
+    def __init__(self, model: nn.Module, trained: tuple[nn.Module, ...]) -> None:
+        self._all, self._trained = list(model.parameters()), [p for module in trained for p in module.parameters()]
+
+    def __enter__(self) -> list[nn.Parameter]:
+        for parameter in self._all:
+            parameter.requires_grad_(False)
+        for parameter in self._trained:
+            parameter.requires_grad_(True)
+        return self._trained
+
+    def __exit__(self, *_: object) -> None:
+        for parameter in self._all:
+            parameter.requires_grad_(True)
+
+
+def grouped(parameters: list[nn.Parameter]) -> list[dict[str, Any]]:
+    """Weight decay for matrices only."""
+    matrices = [p for p in parameters if p.dim() > 1]
+    vectors = [p for p in parameters if p.dim() <= 1]
+    groups = {"params": matrices, "weight_decay": WEIGHT_DECAY}, {"params": vectors, "weight_decay": 0.0}
+    return [group for group in groups if group["params"]]
+
+
+def scheduled(done: float) -> float:
+    """Learning rate as a part of the highest, after `done` (0 to 1) of the steps: warm-up, then half a cosine."""
+    if done < WARM_UP:
+        return (done + 0.002) / (WARM_UP + 0.002)
+    return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * (done - WARM_UP) / (1 - WARM_UP)))
+
+
+def fast_bfloat16(device: torch.device) -> bool:
+    """Whether bfloat16 is quicker than float32: on GPUs, and on CPUs with instructions for it."""
+    return device.type == "cuda" or torch.cpu._is_avx512_bf16_supported()
+
+
+def to(batch: Any, device: torch.device) -> Any:
+    """A batch with every tensor on the device."""
+    if device.type == "cpu":
+        return batch
+    match batch:
+        case Tensor():
+            return batch.to(device, non_blocking=True)
+        case Mapping():
+            return {key: to(value, device) for key, value in batch.items()}
+        case list() | tuple():
+            return type(batch)(to(value, device) for value in batch)
+        case _:
+            return batch
+
+
+def write(path: Path, state: Any) -> None:
+    """Save whole or not at all."""
+    new = path.with_suffix(".new")
+    torch.save(state, new)
+    os.replace(new, path)
+
+
+def curve(path: Path) -> Iterator[dict[str, float]]:
+    """The points of a job's curve."""
+    with path.open() as lines:
+        yield from map(json.loads, lines)
