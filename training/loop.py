@@ -7,7 +7,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,10 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from training.attention import PlainAttention
+from training.optimizer import Optimizer
 
 SAVE_SECONDS = 60
-BETAS, WEIGHT_DECAY, LARGEST_GRADIENT = (0.9, 0.98), 0.01, 1.0
+LARGEST_GRADIENT = 1.0
 WARM_UP = 0.05
 """Part of the steps in which the learning rate rises."""
 
@@ -80,32 +81,31 @@ class Run:
             self.model.load_state_dict(torch.load(self._done, map_location=self.device, weights_only=True))
             return
         with only(self.model, self.job.trained) as parameters:
-            optimizer = torch.optim.AdamW(grouped(parameters), lr=self.job.rate, betas=BETAS, fused=True)
+            optimizer = Optimizer(parameters, self.job.rate)
             self._resume(optimizer)
-            self._train(optimizer, parameters)
+            self._train(optimizer, list(parameters.values()))
         write(self._done, self.model.state_dict())
         self._running.unlink(missing_ok=True)
 
-    def _resume(self, optimizer: torch.optim.Optimizer) -> None:
+    def _resume(self, optimizer: Optimizer) -> None:
         if not self._running.exists():
             self._curve.unlink(missing_ok=True)
             return
         state = torch.load(self._running, map_location=self.device, weights_only=True)
         self.model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
+        optimizer.load(state["optimizer"])
         self.step = state["step"]
         lines = self._curve.read_text().splitlines() if self._curve.exists() else []
         kept = [line for line in lines if json.loads(line)["step"] <= self.step]
         self._curve.write_text("".join(f"{line}\n" for line in kept))
 
-    def _train(self, optimizer: torch.optim.Optimizer, parameters: list[nn.Parameter]) -> None:
+    def _train(self, optimizer: Optimizer, parameters: list[nn.Parameter]) -> None:
         job, saved, means = self.job, time.monotonic(), Means()
         batches = DataLoader(Batches(job, self.step), batch_size=None, num_workers=1, prefetch_factor=4)
         self.model.train()
         bar = tqdm(batches, job.name, job.steps, initial=self.step, mininterval=5, smoothing=0.02)
         for batch in bar:
-            for group in optimizer.param_groups:
-                group["lr"] = job.rate * scheduled(self.step / job.steps)
+            optimizer.set_rate(job.rate * scheduled(self.step / job.steps))
             precise = torch.autocast(self.device.type, torch.bfloat16, enabled=fast_bfloat16(self.device))
             with precise, PlainAttention():
                 losses = job.loss(to(batch, self.device))
@@ -113,7 +113,6 @@ class Run:
             total.backward()
             nn.utils.clip_grad_norm_(parameters, LARGEST_GRADIENT)
             optimizer.step()
-            optimizer.zero_grad()
             self.step += 1
             means.add(losses)
             if self.step % 50 == 0:
@@ -126,8 +125,8 @@ class Run:
                 saved = time.monotonic()
         self.model.eval()
 
-    def _save(self, optimizer: torch.optim.Optimizer) -> None:
-        state = {"model": self.model.state_dict(), "optimizer": optimizer.state_dict(), "step": self.step}
+    def _save(self, optimizer: Optimizer) -> None:
+        state = {"model": self.model.state_dict(), "optimizer": optimizer.state(), "step": self.step}
         write(self._running, state)
 
 
@@ -150,30 +149,24 @@ class Means:
         return " ".join(f"{name} {value:.3f}" for name, value in self.values().items())
 
 
-class only:  # noqa: N801: read as a word
+class only:  # noqa: N801
     """Parameters of these modules are trained, those of the rest of the model are frozen, until the block is left."""
 
     def __init__(self, model: nn.Module, trained: tuple[nn.Module, ...]) -> None:
-        self._all, self._trained = list(model.parameters()), [p for module in trained for p in module.parameters()]
+        chosen = {id(p) for module in trained for p in module.parameters()}
+        self._all = list(model.parameters())
+        self._trained = {name: p for name, p in model.named_parameters() if id(p) in chosen}
 
-    def __enter__(self) -> list[nn.Parameter]:
+    def __enter__(self) -> dict[str, nn.Parameter]:
         for parameter in self._all:
             parameter.requires_grad_(False)
-        for parameter in self._trained:
+        for parameter in self._trained.values():
             parameter.requires_grad_(True)
         return self._trained
 
     def __exit__(self, *_: object) -> None:
         for parameter in self._all:
             parameter.requires_grad_(True)
-
-
-def grouped(parameters: list[nn.Parameter]) -> list[dict[str, Any]]:
-    """Weight decay for matrices only."""
-    matrices = [p for p in parameters if p.dim() > 1]
-    vectors = [p for p in parameters if p.dim() <= 1]
-    groups = {"params": matrices, "weight_decay": WEIGHT_DECAY}, {"params": vectors, "weight_decay": 0.0}
-    return [group for group in groups if group["params"]]
 
 
 def scheduled(done: float) -> float:
@@ -199,6 +192,8 @@ def to(batch: Any, device: torch.device) -> Any:
             return {key: to(value, device) for key, value in batch.items()}
         case list() | tuple():
             return type(batch)(to(value, device) for value in batch)
+        case _ if is_dataclass(batch):
+            return replace(batch, **{part.name: to(getattr(batch, part.name), device) for part in fields(batch)})
         case _:
             return batch
 

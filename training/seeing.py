@@ -6,7 +6,10 @@ knows, teach a small encoder more per picture.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from math import cos, pi, sin, sqrt
 
 import numpy as np
 import torch
@@ -14,15 +17,28 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
+from engine.model.oryx_vit import Attention, OryxViT
 from engine.model.senses import Vision, normalise
 from engine.preprocess import CELL, image_views
 from training.loop import Job, Parts
 from training.world.pictures import Picture, cells, picture
 from training.world.words import COLORS, SHAPES
 
+POSITIONS, WAVES, HIGHEST, SHARPNESS = 32, 8, 8.0, 1.19
+"""Channels that say where a patch is; waves per axis; periods of the shortest over a picture; size of the queries."""
+OFFSETS = (
+    ((-0.08, 0.0), (0.08, 0.0), (0.0, -0.08), (0.0, 0.08)),
+    ((-0.1, -0.1), (0.1, 0.1), (-0.1, 0.1), (0.1, -0.1)),
+    ((-0.2, 0.0), (0.2, 0.0), (0.0, -0.2), (0.0, 0.2)),
+    ((0.0, 0.0), (0.25, 0.0), (0.0, 0.25), (-0.25, -0.25)),
+)
+"""Where the heads of each layer begin to look: down and right, as parts of the picture."""
 KINDS, SHADES = 1 + len(SHAPES) + 10, 1 + len(COLORS)
-LARGEST_VIEW = 144
-"""Cells of the largest high-resolution view that is encoded besides the low one."""
+SMALLEST, LARGEST, AREA = 5, 10, 24 * 256**2
+"""Sides of a batch's pictures in cells, and how many pixels they have together."""
+LOW_VIEWS = 10
+
+View = tuple[Tensor, tuple[Tensor, Tensor, Tensor]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +67,7 @@ class Looking(nn.Module):
         x = torch.cat([grid.flatten(0, 2) for grid in pooled])
         places = torch.cat([where(grid).flatten(0, 2) for grid in pooled])
         rare = torch.ones(KINDS, device=x.device)
-        rare[0] = 0.3  # most of a picture is background
+        rare[0] = 0.1  # most of a picture is background
         centres = F.binary_cross_entropy_with_logits(
             self.centres(x)[:, 0], batch.centres, pos_weight=torch.tensor(4.0, device=x.device)
         )
@@ -76,24 +92,95 @@ def where(grid: Tensor) -> Tensor:
 
 def looking(vision: Vision, steps: int) -> tuple[Job, Looking]:
     module = Looking(vision)
-    return Job("looking", steps, 1.5e-3, picture_batch, module.losses, (module,), seed=3), module
+    return Job("looking", steps, 2e-3, picture_batch, module.losses, (module,), seed=3), module
 
 
-def picture_batch(dice: np.random.Generator, size: int = 12) -> See:
-    views: list[Tensor] = []
-    labels: list[tuple[Tensor, Tensor, Tensor]] = []
-    for _ in range(size):
-        drawn = picture(dice, largest=640 if dice.random() < 0.3 else 400, written=0.35)
-        low, high = image_views(Image.fromarray(drawn.pixels))
-        small = high.shape[0] * high.shape[1] <= LARGEST_VIEW * CELL**2
-        for view in (low, high) if small and dice.random() < 0.5 else (low,):
-            views.append(torch.tensor(view)[None])
-            labels.append(labelled(drawn, view.shape[0] // CELL, view.shape[1] // CELL))
-    kinds, colors, centres = (torch.cat(column) for column in zip(*labels, strict=True))
-    return See(views, kinds, colors, centres)
+def picture_batch(dice: np.random.Generator) -> See:
+    """Pictures of one size, because that is quicker to encode; some as the low-resolution view shows them."""
+    if dice.random() < 0.35:
+        return seen([drawn_view(dice, low=True) for _ in range(LOW_VIEWS)])
+    width, height = (CELL * int(side) for side in dice.integers(SMALLEST, LARGEST + 1, 2))
+    count = round(AREA / (width * height))
+    return seen([drawn_view(dice, size=(width, height)) for _ in range(count)])
+
+
+def drawn_view(dice: np.random.Generator, *, size: tuple[int, int] | None = None, low: bool = False) -> View:
+    drawn = picture(dice, largest=640, written=0.3, size=size)
+    view = image_views(Image.fromarray(drawn.pixels))[0 if low else 1]
+    return torch.tensor(view), labelled(drawn, view.shape[0] // CELL, view.shape[1] // CELL)
+
+
+def seen(views: list[View]) -> See:
+    """Views of one size become one stack."""
+    views = sorted(views, key=lambda view: view[0].shape)
+    stacks = [[view for view, _ in same] for _, same in groupby(views, key=lambda view: view[0].shape)]
+    kinds, colors, centres = (torch.cat(column) for column in zip(*(labels for _, labels in views), strict=True))
+    return See([torch.stack(stack) for stack in stacks], kinds, colors, centres)
 
 
 def labelled(drawn: Picture, rows: int, columns: int) -> tuple[Tensor, Tensor, Tensor]:
     truth = cells(drawn, rows, columns)
     kinds, colors = (torch.from_numpy(a.astype(np.int64)).flatten() for a in (truth.kind, truth.color))
     return kinds, colors, torch.from_numpy(truth.centre.astype(np.float32)).flatten()
+
+
+def local_start(tower: OryxViT) -> None:
+    """Let the encoder begin as a network of neighbours, which its attention would take long to find by itself.
+
+    The first channels hold each patch's low frequencies, made equally strong; the last POSITIONS hold where it is, as
+    waves. Queries turn the waves by an offset, so that each head begins by looking a part of the picture to one side
+    (after Cordonnier et al., arXiv 1911.03584).
+    """
+    grid, width, content = tower.pos_grid, tower.pos_embed.shape[2], tower.pos_embed.shape[2] - POSITIONS
+    frequencies = 0.5 * (HIGHEST / 0.5) ** (torch.arange(WAVES) / (WAVES - 1))
+    angles = 2 * pi * (torch.arange(grid) + 0.5)[:, None] / grid * frequencies
+    waves = torch.stack([angles.sin(), angles.cos()], -1).flatten(1)
+    table = torch.zeros(grid, grid, width)
+    table[..., content : content + 2 * WAVES], table[..., content + 2 * WAVES :] = waves[:, None], waves
+    with torch.no_grad():
+        tower.pos_embed.copy_(table.view(1, grid * grid, width))
+        kernel = tower.patch_embed.proj.weight.zero_()
+        kernel[:content] = frequencies_of_patches(content, tower.patch_size)
+        nn.init.zeros_(tower.patch_embed.proj.bias)
+        for layer, block in enumerate(tower.blocks):
+            look_aside(block.attn, OFFSETS[layer % len(OFFSETS)], frequencies, content, SHARPNESS * 1.2**layer)
+
+
+def look_aside(
+    attention: Attention, offsets: Sequence[tuple[float, float]], waves: Tensor, content: int, scale: float
+) -> None:
+    """Queries and keys by which head i attends to what lies `offsets[i]` (down, right; parts of the picture) away."""
+    width = attention.proj.in_features
+    queries, keys = torch.zeros(width, width), torch.zeros(width, width)
+    for head, offset in enumerate(offsets[: attention.heads]):
+        for axis, distance in enumerate(offset):
+            for number, frequency in enumerate(waves.tolist()):
+                row = head * (width // attention.heads) + 2 * (axis * WAVES + number)
+                column = content + 2 * (axis * WAVES + number)
+                turn = 2 * pi * frequency * distance
+                queries[row : row + 2, column : column + 2] = torch.tensor(
+                    [[cos(turn), sin(turn)], [-sin(turn), cos(turn)]]
+                )
+                keys[row : row + 2, column : column + 2] = torch.eye(2)
+    attention.qkv.weight[: 2 * width] = scale * torch.cat([queries, keys])
+    nn.init.zeros_(attention.qkv.bias)
+
+
+def frequencies_of_patches(count: int, side: int) -> Tensor:
+    """The lowest frequencies of the cosine transform, half of them of brightness, in a random basis: [count, 3, ...]."""
+    at = (torch.arange(side) + 0.5) * pi / side
+    basis = torch.stack([(k * at).cos() * sqrt((1 + (k > 0)) / side) for k in range(side)])
+    order = sorted(((i, j) for i in range(side) for j in range(side)), key=lambda pair: (sum(pair), pair))
+    axes = torch.tensor([[1.0, 1, 1], [1, -1, 0], [1, 1, -2]])
+    axes /= axes.norm(dim=1, keepdim=True)
+    shares = (count // 2, count // 4, count - count // 2 - count // 4)
+    # Natural pictures have the less of a frequency, the higher it is.
+    filters = torch.stack(
+        [
+            axis[:, None, None] * torch.outer(basis[i], basis[j]) * ((1 + i + j) / side)
+            for axis, share in zip(axes, shares, strict=True)
+            for i, j in order[:share]
+        ]
+    )
+    mixed = torch.linalg.qr(torch.randn(count, count))[0]
+    return torch.einsum("ab,bcij->acij", mixed, filters)

@@ -20,7 +20,7 @@ class Sizes:
     layers: int = 5
     heads: int = 4
     kv_heads: int = 2
-    vision: VisionDims = field(default=VisionDims(width=128, layers=4, heads=2, mlp_dim=478, pos_grid=24))
+    vision: VisionDims = field(default=VisionDims(width=128, layers=4, heads=4, mlp_dim=478, pos_grid=24))
     whisper: WhisperDims = field(default=WhisperDims(n_audio_state=128, n_audio_head=2, n_audio_layer=4))
     beats: BeatsDims = field(
         default=BeatsDims(

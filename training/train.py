@@ -1,65 +1,158 @@
-"""`make train`: everything from seeds to a checkpoint, resumed where it was killed.
+"""`make train`: the demo model from seeds, resumed where it was killed.
 
-The encoders are pre-trained at the same time, one process and core each; then the stages follow one another.
+The encoders and the language model are pre-trained side by side, a core each; then the stages follow one another. All
+that a run leaves behind lies in one folder; delete it to begin anew.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from engine.config import OlaConfig
+from engine.model.plain import PlainOla
 from engine.model.senses import Hearing, Vision
+from training.align import Aligning, Course
+from training.curves import draw
+from training.export import write
 from training.hearing import listening, tagging
 from training.loop import Job, Run
-from training.seeing import looking
+from training.seeing import local_start, looking
 from training.sizes import Sizes
+from training.spoken import training_bank
+from training.vocabulary import CONTROL, load_tokenizer, write_tokenizer
 from training.world.speech import Bank
 
-WORK = Path("build/train")
-LOOKING, LISTENING, TAGGING = 1_800, 3_000, 800
-"""Steps of the encoders' own training."""
+WORK, DEMO = Path("build/train"), Path("models/ola-demo")
+STEPS = {"looking": 2_000, "listening": 1_800, "tagging": 700}
+"""Of the encoders' own training."""
+PARTS = ("looking", "listening", "language", "tagging")
+"""What needs nothing of each other, the longest first."""
 
 
-def bare_config() -> OlaConfig:
-    """Sizes of the encoders without a tokenizer."""
-    return Sizes().config(1, {"<|endoftext|>": 0, "<|im_end|>": 0})
+class Training:
+    """One run in the folder `work`. `scale` shortens every job alike."""
+
+    def __init__(self, work: Path, scale: float = 1.0) -> None:
+        self._work, self._scale = work, scale
+        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+    def prepare(self) -> None:
+        """Speak the sentences and learn the tokenizer."""
+        training_bank(self._speech, lambda done, total: print(f"\rspeaking: {done}/{total}", end="", file=sys.stderr))
+        if not (self._words / "tokenizer_config.json").exists():
+            write_tokenizer(self._words)
+
+    def part(self, name: str) -> None:
+        """Pre-train one of PARTS."""
+        torch.manual_seed(PARTS.index(name))
+        job, module = self._language() if name == "language" else self._encoder(name)
+        self._run(job, module)
+
+    def stages(self) -> PlainOla:
+        """Align the modalities, each stage going on from the one before."""
+        course = self._course()
+        language, *stages = course.jobs()
+        self._run(language, course.module)
+        self._take_encoders(course.module.model)
+        for job in stages:
+            self._run(job, course.module)
+            draw(self._work)
+        return course.module.model.cpu()
+
+    def export(self, model: PlainOla, folder: Path) -> None:
+        write(folder, model, Sizes(), load_tokenizer(self._words), self._words)
+
+    @property
+    def _speech(self) -> Path:
+        return self._work / "speech"
+
+    @property
+    def _words(self) -> Path:
+        return self._work / "tokenizer"
+
+    def _run(self, job: Job, module: nn.Module) -> None:
+        Run(job, module.to(self._device), self._work, self._device).finish()
+
+    def _language(self) -> tuple[Job, Aligning]:
+        course = self._course()
+        return course.jobs()[0], course.module
+
+    def _course(self) -> Course:
+        tokenizer = load_tokenizer(self._words)
+        torch.manual_seed(PARTS.index("language"))
+        specials = {text: int(tokenizer.convert_tokens_to_ids(text)) for text in CONTROL}
+        model = PlainOla(Sizes().config(len(tokenizer), specials))
+        initialise(model)
+        return Course(model, tokenizer, Bank(self._speech), self._scale)
+
+    def _encoder(self, name: str) -> tuple[Job, nn.Module]:
+        config = Sizes().config(1, {"<|endoftext|>": 0, "<|im_end|>": 0})
+        steps = max(1, round(STEPS[name] * self._scale))
+        if name == "looking":
+            vision = Vision(config)
+            initialise(vision)
+            local_start(vision.tower)
+            return looking(vision, steps)
+        hearing, bank = Hearing(config), Bank(self._speech)
+        initialise(hearing)
+        return listening(hearing, bank, steps) if name == "listening" else tagging(hearing, bank, steps)
+
+    def _take_encoders(self, model: PlainOla) -> None:
+        """Put the trained encoders into the model."""
+        hearing = model.hearing
+        assert hearing is not None
+        assert hearing.beats is not None
+        places = {"looking": ("tower.", model.vision.tower), "listening": ("hearing.whisper.", hearing.whisper)}
+        for name, (prefix, module) in {**places, "tagging": ("hearing.beats.", hearing.beats)}.items():
+            state = torch.load(self._work / f"{name}.done.pt", map_location=self._device, weights_only=True)
+            module.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
 
 
 def initialise(model: nn.Module) -> None:
-    """What the modules themselves leave at zero, because serving loads it."""
+    """What the modules leave at zero, because serving loads it."""
+    tables = ("pos_embed", "positional_embedding", "relative_attention_bias.weight")
+    marks = ("_newline", "_begin", "_end", "image_sep")
     for name, parameter in model.named_parameters():
-        if name.endswith(("pos_embed", "positional_embedding", "image_newline", "image_begin", "image_end", "image_sep")):
-            nn.init.normal_(parameter, std=0.02)
-        elif name.endswith(("speech_newline", "speech_begin", "speech_end", "relative_attention_bias.weight")):
+        if name.endswith((*tables, *marks)):
             nn.init.normal_(parameter, std=0.02)
         elif name.endswith("weight_v"):
             nn.init.normal_(parameter, std=0.05)
 
 
-def encoder(name: str, work: Path) -> tuple[Job, nn.Module]:
-    torch.manual_seed(len(name))
-    config = bare_config()
-    if name == "looking":
-        vision = Vision(config)
-        initialise(vision)
-        return looking(vision, LOOKING)
-    hearing, bank = Hearing(config), Bank(work / "speech")
-    initialise(hearing)
-    return listening(hearing, bank, LISTENING) if name == "listening" else tagging(hearing, bank, TAGGING)
+def side_by_side(options: argparse.Namespace) -> None:
+    """Each part in a process of its own, as many at once as there are cores."""
+    cores = os.cpu_count() or 1
+    environment = os.environ | {"OMP_NUM_THREADS": str(max(1, cores // len(PARTS)))}
+    command = [sys.executable, "-m", "training.train", "--work", str(options.work), "--scale", str(options.scale)]
+    with ThreadPoolExecutor(min(cores, len(PARTS))) as pool:
+        running = [
+            pool.submit(subprocess.run, [*command, "--part", part], check=True, env=environment) for part in PARTS
+        ]
+        for one in running:
+            one.result()
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--work", type=Path, default=WORK)
-    parser.add_argument("--part", choices=("looking", "listening", "tagging"))
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
+    parser.add_argument("--work", type=Path, default=WORK, help="where the run keeps its state")
+    parser.add_argument("--out", type=Path, default=DEMO, help="where the checkpoint goes")
+    parser.add_argument("--scale", type=float, default=1.0, help="length of every job, as a part of the full one")
+    parser.add_argument("--part", choices=PARTS, help="pre-train this alone")
     options = parser.parse_args()
-    torch.set_num_threads(1)
-    job, module = encoder(options.part, options.work)
-    Run(job, module, options.work, torch.device("cpu")).finish()
+    training = Training(options.work, options.scale)
+    if options.part:
+        training.part(options.part)
+        return
+    training.prepare()
+    side_by_side(options)
+    training.export(training.stages(), options.out)
 
 
 if __name__ == "__main__":

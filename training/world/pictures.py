@@ -318,12 +318,20 @@ def overlap(one: Box, other: Box) -> float:
     return across * down / min((box[2] - box[0]) * (box[3] - box[1]) for box in (one, other))
 
 
-def picture(dice: np.random.Generator, *, largest: int = 640, written: float = 0.25, held_out: bool = False) -> Picture:
+def picture(
+    dice: np.random.Generator,
+    *,
+    largest: int = 640,
+    written: float = 0.25,
+    held_out: bool = False,
+    size: tuple[int, int] | None = None,
+) -> Picture:
     """Draws a picture; with the probability `written` it holds a number instead of shapes.
 
-    `held_out` draws from what training never sees: teal backgrounds, and digits of HELD_OUT_HEIGHTS.
+    `held_out` draws from what training never sees: teal backgrounds, and digits of HELD_OUT_HEIGHTS. `size` is width
+    and height, drawn up to `largest` if not given.
     """
-    width, height = sides(dice, SMALLEST, largest)
+    width, height = size or sides(dice, SMALLEST, largest)
     ground, noise = background(dice, width, height, held_out)
     above = dice.random() < 0.25
     canvas = Image.fromarray(ground if above else with_noise(ground, noise))

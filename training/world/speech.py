@@ -150,7 +150,7 @@ class Bank:
         self._shards = [_Shard(folder, number) for number in range(-(-len(orders) // _SHARD))]
         self._of_text: dict[str, list[int]] = {}
         for place, text in enumerate(self.texts):
-            self._of_text.setdefault(text, []).append(place)
+            self._of_text.setdefault(transcript(text), []).append(place)
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -162,13 +162,17 @@ class Bank:
         heard = samples.astype(np.float32) / np.float32(32_768)
         return Utterance(heard, self.texts[place], labels[0].astype(np.int16), labels[1].astype(np.int16))
 
+    def __contains__(self, text: object) -> bool:
+        """Whether somebody says these words."""
+        return isinstance(text, str) and transcript(text) in self._of_text
+
     def find(self, text: str, dice: np.random.Generator) -> Utterance:
-        """One of those that say exactly this.
+        """One of those that say exactly these words.
 
         Raises:
             KeyError: none does.
         """
-        places = self._of_text[text]
+        places = self._of_text[transcript(text)]
         return self[places[dice.integers(len(places))]]
 
     def any(self, dice: np.random.Generator) -> Utterance:

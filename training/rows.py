@@ -1,0 +1,235 @@
+"""From a conversation with attachments to rows of the language model's input, thinned as `training.thin` says.
+
+Text goes through the same chat template that serving uses; a row's label is the token that should follow it, and only
+the assistant's answers have labels.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import log
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from engine.api import VIDEO_FRAMES
+from engine.preprocess import frame_size, image_rows, image_views, video_frame, view_rows
+from training.thin import CONTEXT, GROUPS, RATE, Tail, chunk, kept_frames
+from training.world.words import Turn
+
+Line = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float32], npt.NDArray[np.int64]]
+
+TEMPLATE = (Path(__file__).parents[1] / "engine" / "chat_template.jinja").read_text(encoding="utf-8")
+SYSTEM = "You are a helpful assistant."
+FEATURE, UNLABELLED = -1, -100
+KINDS = {"<|image_pad|>": "image", "<|video_pad|>": "video", "<|mm_pad|>": "audio"}
+ANSWER = re.compile(r"(?<=<\|im_start\|>assistant\n).*?<\|im_end\|>", re.S)
+SLOT = re.compile("|".join(re.escape(token) for token in KINDS))
+
+LONGER = 1.3
+"""How much longer the longest of a batch may be than its shortest."""
+
+Samples = npt.NDArray[np.float32]
+Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A conversation; its attachments belong to the first question, which may be empty.
+
+    Args:
+        attachments: in their order: a picture `[height, width, 3]`, a video's frames `[n, height, width, 3]` as many
+            as are kept of its 64, or a recording `[samples]`.
+        text_first: whether the first question's text stands before its attachments.
+        seconds: how long the video is, if there is one.
+    """
+
+    turns: tuple[Turn, ...]
+    attachments: tuple[Pixels | Samples, ...] = ()
+    system: str = SYSTEM
+    text_first: bool = False
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Examples side by side, padded at the end: `[examples, rows]` each."""
+
+    ids: Tensor
+    """Token ids; FEATURE where an attachment's rows go, in their order."""
+    positions: Tensor
+    weights: Tensor
+    """Log of how many rows each one stands for; -inf for padding."""
+    labels: Tensor
+    kinds: list[str]
+    """Of the attachments, example after example."""
+    pictures: list[tuple[Tensor, Tensor]]
+    videos: list[Tensor]
+    waves: Tensor
+    tail: Tail | None
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """Consecutive rows: positions within the strip, weights, and how many positions it spans."""
+
+    positions: npt.NDArray[np.int64]
+    weights: npt.NDArray[np.float32]
+    span: int
+
+
+def conversation(example: Example) -> str:
+    """As it is served, every answer included."""
+    kinds = ["audio" if a.ndim == 1 else "image" if a.ndim == 3 else "video" for a in example.attachments]
+    parts = [{"type": kind} for kind in kinds]
+    messages: list[dict[str, object]] = [{"role": "system", "content": example.system}]
+    for place, turn in enumerate(example.turns):
+        text = [{"type": "text", "text": turn.question}] if turn.question else []
+        attached = parts if place == 0 else []
+        content = text + attached if example.text_first else attached + text
+        messages += [{"role": "user", "content": content}, {"role": "assistant", "content": turn.answer}]
+    return rendered(messages)
+
+
+def rendered(messages: Sequence[dict[str, object]], *, ask: bool = False) -> str:
+    """The chat template applied, by the engine that serving uses for it; `ask` opens the answer."""
+    from transformers.utils.chat_template_utils import _compile_jinja_template
+
+    text: str = _compile_jinja_template(TEMPLATE).render(messages=messages, add_generation_prompt=ask)
+    return text
+
+
+class Rows:
+    """Makes batches of examples."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        self._tokenizer = tokenizer
+        self._known: dict[str, list[int]] = {}
+
+    def batches(self, examples: Sequence[Example], dice: np.random.Generator, *, thin: bool = True) -> list[Batch]:
+        """Examples of about equal length go together, so that little is padding."""
+        waves = [a for example in examples for a in example.attachments if a.ndim == 1]
+        tail = Tail.drawn(max(len(wave) for wave in waves), dice) if waves and thin else None
+        lines = sorted(((example, self._line(example, tail)) for example in examples), key=lambda both: len(both[1][0]))
+        groups: list[list[tuple[Example, Line]]] = []
+        for both in lines:
+            if not groups or len(both[1][0]) > LONGER * len(groups[-1][0][1][0]):
+                groups.append([])
+            groups[-1].append(both)
+        return [self._batch(group, tail) for group in groups]
+
+    def _batch(self, group: Sequence[tuple[Example, Line]], tail: Tail | None) -> Batch:
+        attached, lines = [a for example, _ in group for a in example.attachments], [line for _, line in group]
+        waves = [a for a in attached if a.ndim == 1]
+        width = max(len(ids) for ids, *_ in lines)
+        shape = len(lines), width
+        ids, positions = torch.zeros(shape, dtype=torch.long), torch.zeros(shape, dtype=torch.long)
+        labels, weights = torch.full(shape, UNLABELLED), torch.full(shape, float("-inf"))
+        for row, (line, places, weight, label) in enumerate(lines):
+            ids[row, : len(line)] = torch.from_numpy(line)
+            positions[row, : len(line)] = torch.from_numpy(places)
+            weights[row, : len(line)] = torch.from_numpy(weight)
+            labels[row, : len(line) - 1] = torch.from_numpy(label[1:])
+        return Batch(
+            ids,
+            positions,
+            weights,
+            labels,
+            ["audio" if a.ndim == 1 else "image" if a.ndim == 3 else "video" for a in attached],
+            [views(a) for a in attached if a.ndim == 3],
+            [frames(a) for a in attached if a.ndim == 4],
+            torch.stack([chunk(wave) for wave in waves]) if waves else torch.zeros(0),
+            tail,
+        )
+
+    def _line(self, example: Example, tail: Tail | None) -> Line:
+        """Ids, positions, weights and labels of one example; a label stands at its own token here."""
+        text, attachments = conversation(example), iter(example.attachments)
+        ids: list[int] = []
+        labels: list[int] = []
+        strips: list[Strip] = []
+        end = 0
+        for answer in ANSWER.finditer(text):
+            for piece in self._pieces(text[end : answer.start()]):
+                strip = plain(len(piece)) if isinstance(piece, list) else rows_of(next(attachments), tail)
+                line = piece if isinstance(piece, list) else [FEATURE] * len(strip.positions)
+                ids += line
+                labels += [UNLABELLED] * len(line)
+                strips.append(strip)
+            said = self._tokens(answer.group())
+            ids += said
+            labels += said
+            strips.append(plain(len(said)))
+            end = answer.end()
+        starts = np.cumsum([0, *(strip.span for strip in strips)])
+        places = [strip.positions + start for strip, start in zip(strips, starts, strict=False)]
+        weights = np.concatenate([strip.weights for strip in strips])
+        return np.array(ids), np.concatenate(places), weights, np.array(labels)
+
+    def _pieces(self, text: str) -> list[list[int] | str]:
+        pieces: list[list[int] | str] = []
+        end = 0
+        for slot in SLOT.finditer(text):
+            pieces += [self._tokens(text[end : slot.start()]), KINDS[slot.group()]]
+            end = slot.end()
+        return [*pieces, self._tokens(text[end:])]
+
+    def _tokens(self, text: str) -> list[int]:
+        if text not in self._known:
+            if len(self._known) > 50_000:
+                self._known.clear()
+            self._known[text] = self._tokenizer(text, add_special_tokens=False).input_ids
+        return self._known[text]
+
+
+def plain(count: int) -> Strip:
+    return Strip(np.arange(count), np.zeros(count, np.float32), count)
+
+
+def rows_of(attachment: Pixels | Samples, tail: Tail | None) -> Strip:
+    if attachment.ndim == 1:
+        return sound_rows(tail)
+    if attachment.ndim == 3:
+        return plain(image_rows((attachment.shape[1], attachment.shape[0])))
+    return video_rows(attachment)
+
+
+def sound_rows(tail: Tail | None) -> Strip:
+    """One chunk: begin, the kept rows, newline, end (docs/reference.md, 5)."""
+    chunk_rows = CONTEXT // RATE
+    if tail is None:
+        return plain(chunk_rows + 3)
+    heard = tail.frames // RATE
+    rows = np.concatenate([np.arange(heard), tail.rows])
+    weights = np.zeros(len(rows) + 3, np.float32)
+    weights[1 + heard : 1 + len(rows)] = log((chunk_rows - heard) / GROUPS)
+    positions = np.concatenate([[0], 1 + rows, [chunk_rows + 1, chunk_rows + 2]])
+    return Strip(positions, weights, chunk_rows + 3)
+
+
+def video_rows(clip: Pixels) -> Strip:
+    """Begin, the kept frames, each with its separator, end (docs/reference.md, 4)."""
+    each, count = view_rows(frame_size((clip.shape[2], clip.shape[1]))) + 1, len(clip)
+    kept = np.array(kept_frames(count))
+    inner = 1 + kept[:, None] * each + np.arange(each)
+    span = 2 + VIDEO_FRAMES * each
+    weights = np.full(count * each + 2, log(VIDEO_FRAMES / count), np.float32)
+    weights[[0, -1]] = 0
+    return Strip(np.concatenate([[0], inner.flatten(), [span - 1]]), weights, span)
+
+
+def views(picture: Pixels) -> tuple[Tensor, Tensor]:
+    low, high = image_views(Image.fromarray(picture))
+    return torch.tensor(low), torch.tensor(high)
+
+
+def frames(clip: Pixels) -> Tensor:
+    target = frame_size((clip.shape[2], clip.shape[1]))
+    return torch.from_numpy(np.stack([video_frame(Image.fromarray(frame), target) for frame in clip]))
