@@ -1,5 +1,5 @@
 # The commands of this repository. Each sets up what it needs; `make install` says how.
-.PHONY: install serve test check bench clean
+.PHONY: install serve test check bench train report clean
 
 BIN := .venv/bin
 MODEL ?= models/ola-demo
@@ -26,6 +26,14 @@ check: install
 # A table of ratios against stock vLLM and plain PyTorch, from one run on this machine.
 bench: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m loadtests.bench $(ARGS)
+
+# The demo model from seeds: hours on two cores, fewer with a GPU. Goes on where it was stopped; state is in build/train.
+train: install
+	$(BIN)/python -m training.train $(ARGS)
+
+# How well the demo model answers what its training never saw: writes training/report.md.
+report: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m training.report $(ARGS)
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache *.egg-info

@@ -111,8 +111,14 @@ class Course:
         text, images = {"text": 8}, {"text": 6, "picture": 6}
         videos = {"text": 4, "picture": 2, "video": 3}
         everything = {
-            **{"text": 4, "picture": 2, "video": 1, "transcription": 8, "spoken_question": 6, "sound": 5},
-            **{"picture_and_speech": 2, "video_with_sound": 2},
+            "text": 4,
+            "picture": 2,
+            "video": 1,
+            "transcription": 8,
+            "spoken_question": 6,
+            "sound": 5,
+            "picture_and_speech": 2,
+            "video_with_sound": 2,
         }
         return [
             # The released model begins with a language model that others trained.

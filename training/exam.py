@@ -15,7 +15,7 @@ import soundfile
 from PIL import Image
 
 from engine.api import SAMPLE_RATE
-from training.rows import Example, Pixels, Samples
+from training.rows import Example, Heard, Pixels, Samples, Seen, Watched
 from training.tasks import NO_VOICE, World
 from training.world import talk
 from training.world.words import Turn
@@ -121,18 +121,17 @@ class Exam:
 
 def asked(task: str, example: Example, turn: Turn) -> Question:
     """One turn of an example as a conversation of its own."""
-    sound = next((a for a in example.attachments if a.ndim == 1), None)
     parts: list[dict[str, Any]] = []
+    sound = next((a.samples for a in example.attachments if isinstance(a, Heard)), None)
+    watched = any(isinstance(a, Watched) for a in example.attachments)
     for attachment in example.attachments:
-        match attachment.ndim:
-            case 3:
-                parts.append({"type": "image_url", "image_url": {"url": png(attachment)}})
-            case 4:
-                parts.append({"type": "video_url", "video_url": {"url": mp4(attachment, example.seconds, sound)}})
-            case _ if example.seconds:
-                pass  # it is the video's soundtrack
-            case _:
-                parts.append({"type": "input_audio", "input_audio": {"data": wav(attachment), "format": "wav"}})
+        match attachment:
+            case Seen(pixels):
+                parts.append({"type": "image_url", "image_url": {"url": png(pixels)}})
+            case Watched(frames, seconds):
+                parts.append({"type": "video_url", "video_url": {"url": mp4(frames, seconds, sound)}})
+            case Heard(samples) if not watched:  # else it is the video's soundtrack
+                parts.append({"type": "input_audio", "input_audio": {"data": wav(samples), "format": "wav"}})
     text = [{"type": "text", "text": turn.question}] if turn.question else []
     content = text + parts if example.text_first else parts + text
     messages: list[dict[str, Any]] = [{"role": "system", "content": example.system}]

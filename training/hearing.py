@@ -6,10 +6,12 @@ and Whisper a transcript besides (connectionist temporal classification, Graves 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -128,7 +130,7 @@ def wordless(dice: np.random.Generator) -> Utterance:
     return Utterance(heard.samples, "", none, none - 1)
 
 
-def word_numbers(said: Utterance) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def word_numbers(said: Utterance) -> npt.NDArray[np.int64]:
     """Number of the word that is spoken in each frame."""
     numbers = [WORDS.get(word, len(WORDS) + 1) for word in transcript(said.text).split()]
     return np.array([*numbers, 0])[said.words]
@@ -144,7 +146,7 @@ def sound_batch(bank: Bank, dice: np.random.Generator, size: int = 24) -> tuple[
     return torch.stack([chunk(one.samples) for one in heard]), tail, events, counts
 
 
-def framed(labels: list[np.ndarray], frames: int, *, stretched: bool = False) -> Tensor:  # type: ignore[type-arg]
+def framed(labels: Sequence[npt.NDArray[np.integer]], frames: int, *, stretched: bool = False) -> Tensor:
     """Labels of several recordings: int64 [n, frames], 0 behind the end, or the last label there."""
     table = torch.zeros(len(labels), frames, dtype=torch.long)
     for row, line in zip(table, labels, strict=True):

@@ -192,7 +192,7 @@ def to(batch: Any, device: torch.device) -> Any:
             return {key: to(value, device) for key, value in batch.items()}
         case list() | tuple():
             return type(batch)(to(value, device) for value in batch)
-        case _ if is_dataclass(batch):
+        case _ if is_dataclass(batch) and not isinstance(batch, type):
             return replace(batch, **{part.name: to(getattr(batch, part.name), device) for part in fields(batch)})
         case _:
             return batch

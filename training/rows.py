@@ -29,9 +29,8 @@ Line = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float3
 TEMPLATE = (Path(__file__).parents[1] / "engine" / "chat_template.jinja").read_text(encoding="utf-8")
 SYSTEM = "You are a helpful assistant."
 FEATURE, UNLABELLED = -1, -100
-KINDS = {"<|image_pad|>": "image", "<|video_pad|>": "video", "<|mm_pad|>": "audio"}
 ANSWER = re.compile(r"(?<=<\|im_start\|>assistant\n).*?<\|im_end\|>", re.S)
-SLOT = re.compile("|".join(re.escape(token) for token in KINDS))
+SLOT = re.compile(r"<\|(?:image_pad|video_pad|mm_pad)\|>")
 
 LONGER = 1.3
 """How much longer the longest of a batch may be than its shortest."""
@@ -41,21 +40,43 @@ Pixels = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """A picture: uint8 RGB `[height, width, 3]`."""
+
+    pixels: Pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A video: uint8 RGB `[n, height, width, 3]`, as many frames as are kept of its 64, and how long it lasts."""
+
+    frames: Pixels
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A recording of at most 30 s: float32 `[samples]` at 16 kHz."""
+
+    samples: Samples
+
+
+Attachment = Seen | Watched | Heard
+KINDS: dict[type, str] = {Seen: "image", Watched: "video", Heard: "audio"}
+
+
+@dataclass(frozen=True, slots=True)
 class Example:
     """A conversation; its attachments belong to the first question, which may be empty.
 
     Args:
-        attachments: in their order: a picture `[height, width, 3]`, a video's frames `[n, height, width, 3]` as many
-            as are kept of its 64, or a recording `[samples]`.
         text_first: whether the first question's text stands before its attachments.
-        seconds: how long the video is, if there is one.
     """
 
     turns: tuple[Turn, ...]
-    attachments: tuple[Pixels | Samples, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
     system: str = SYSTEM
     text_first: bool = False
-    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +108,7 @@ class Strip:
 
 def conversation(example: Example) -> str:
     """As it is served, every answer included."""
-    kinds = ["audio" if a.ndim == 1 else "image" if a.ndim == 3 else "video" for a in example.attachments]
-    parts = [{"type": kind} for kind in kinds]
+    parts = [{"type": KINDS[type(attachment)]} for attachment in example.attachments]
     messages: list[dict[str, object]] = [{"role": "system", "content": example.system}]
     for place, turn in enumerate(example.turns):
         text = [{"type": "text", "text": turn.question}] if turn.question else []
@@ -115,8 +135,8 @@ class Rows:
 
     def batches(self, examples: Sequence[Example], dice: np.random.Generator, *, thin: bool = True) -> list[Batch]:
         """Examples of about equal length go together, so that little is padding."""
-        waves = [a for example in examples for a in example.attachments if a.ndim == 1]
-        tail = Tail.drawn(max(len(wave) for wave in waves), dice) if waves and thin else None
+        heard = [len(a.samples) for example in examples for a in example.attachments if isinstance(a, Heard)]
+        tail = Tail.drawn(max(heard), dice) if heard and thin else None
         lines = sorted(((example, self._line(example, tail)) for example in examples), key=lambda both: len(both[1][0]))
         groups: list[list[tuple[Example, Line]]] = []
         for both in lines:
@@ -127,7 +147,7 @@ class Rows:
 
     def _batch(self, group: Sequence[tuple[Example, Line]], tail: Tail | None) -> Batch:
         attached, lines = [a for example, _ in group for a in example.attachments], [line for _, line in group]
-        waves = [a for a in attached if a.ndim == 1]
+        waves = [chunk(a.samples) for a in attached if isinstance(a, Heard)]
         width = max(len(ids) for ids, *_ in lines)
         shape = len(lines), width
         ids, positions = torch.zeros(shape, dtype=torch.long), torch.zeros(shape, dtype=torch.long)
@@ -142,10 +162,10 @@ class Rows:
             positions,
             weights,
             labels,
-            ["audio" if a.ndim == 1 else "image" if a.ndim == 3 else "video" for a in attached],
-            [views(a) for a in attached if a.ndim == 3],
-            [frames(a) for a in attached if a.ndim == 4],
-            torch.stack([chunk(wave) for wave in waves]) if waves else torch.zeros(0),
+            [KINDS[type(a)] for a in attached],
+            [views(a.pixels) for a in attached if isinstance(a, Seen)],
+            [frames(a.frames) for a in attached if isinstance(a, Watched)],
+            torch.stack(waves) if waves else torch.zeros(0),
             tail,
         )
 
@@ -157,12 +177,15 @@ class Rows:
         strips: list[Strip] = []
         end = 0
         for answer in ANSWER.finditer(text):
-            for piece in self._pieces(text[end : answer.start()]):
-                strip = plain(len(piece)) if isinstance(piece, list) else rows_of(next(attachments), tail)
-                line = piece if isinstance(piece, list) else [FEATURE] * len(strip.positions)
-                ids += line
-                labels += [UNLABELLED] * len(line)
-                strips.append(strip)
+            for number, piece in enumerate(SLOT.split(text[end : answer.start()])):
+                if number:
+                    strip = rows_of(next(attachments), tail)
+                    ids += [FEATURE] * len(strip.positions)
+                    strips.append(strip)
+                tokens = self._tokens(piece)
+                ids += tokens
+                strips.append(plain(len(tokens)))
+            labels += [UNLABELLED] * (len(ids) - len(labels))
             said = self._tokens(answer.group())
             ids += said
             labels += said
@@ -172,14 +195,6 @@ class Rows:
         places = [strip.positions + start for strip, start in zip(strips, starts, strict=False)]
         weights = np.concatenate([strip.weights for strip in strips])
         return np.array(ids), np.concatenate(places), weights, np.array(labels)
-
-    def _pieces(self, text: str) -> list[list[int] | str]:
-        pieces: list[list[int] | str] = []
-        end = 0
-        for slot in SLOT.finditer(text):
-            pieces += [self._tokens(text[end : slot.start()]), KINDS[slot.group()]]
-            end = slot.end()
-        return [*pieces, self._tokens(text[end:])]
 
     def _tokens(self, text: str) -> list[int]:
         if text not in self._known:
@@ -193,12 +208,14 @@ def plain(count: int) -> Strip:
     return Strip(np.arange(count), np.zeros(count, np.float32), count)
 
 
-def rows_of(attachment: Pixels | Samples, tail: Tail | None) -> Strip:
-    if attachment.ndim == 1:
-        return sound_rows(tail)
-    if attachment.ndim == 3:
-        return plain(image_rows((attachment.shape[1], attachment.shape[0])))
-    return video_rows(attachment)
+def rows_of(attachment: Attachment, tail: Tail | None) -> Strip:
+    match attachment:
+        case Seen(pixels):
+            return plain(image_rows((pixels.shape[1], pixels.shape[0])))
+        case Watched(frames):
+            return video_rows(frames)
+        case Heard():
+            return sound_rows(tail)
 
 
 def sound_rows(tail: Tail | None) -> Strip:

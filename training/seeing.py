@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from math import cos, pi, sin, sqrt
+from typing import cast
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from engine.model.oryx_vit import Attention, OryxViT
+from engine.model.oryx_vit import Attention, Block, OryxViT
 from engine.model.senses import Vision, normalise
 from engine.preprocess import CELL, image_views
 from training.loop import Job, Parts
@@ -141,8 +142,10 @@ def local_start(tower: OryxViT) -> None:
         tower.pos_embed.copy_(table.view(1, grid * grid, width))
         kernel = tower.patch_embed.proj.weight.zero_()
         kernel[:content] = frequencies_of_patches(content, tower.patch_size)
-        nn.init.zeros_(tower.patch_embed.proj.bias)
-        for layer, block in enumerate(tower.blocks):
+        for name, bias in tower.named_parameters():
+            if name.endswith(("patch_embed.proj.bias", "qkv.bias")):
+                bias.zero_()
+        for layer, block in enumerate(cast(list[Block], tower.blocks)):
             look_aside(block.attn, OFFSETS[layer % len(OFFSETS)], frequencies, content, SHARPNESS * 1.2**layer)
 
 
@@ -163,11 +166,13 @@ def look_aside(
                 )
                 keys[row : row + 2, column : column + 2] = torch.eye(2)
     attention.qkv.weight[: 2 * width] = scale * torch.cat([queries, keys])
-    nn.init.zeros_(attention.qkv.bias)
 
 
 def frequencies_of_patches(count: int, side: int) -> Tensor:
-    """The lowest frequencies of the cosine transform, half of them of brightness, in a random basis: [count, 3, ...]."""
+    """The cosine transform's lowest frequencies, half of them of brightness: `[count, 3, side, side]`.
+
+    Their basis is random, so that all channels begin alike.
+    """
     at = (torch.arange(side) + 0.5) * pi / side
     basis = torch.stack([(k * at).cos() * sqrt((1 + (k > 0)) / side) for k in range(side)])
     order = sorted(((i, j) for i in range(side) for j in range(side)), key=lambda pair: (sum(pair), pair))

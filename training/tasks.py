@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.hearing import surrounded
-from training.rows import SYSTEM, Example, Samples
+from training.rows import SYSTEM, Example, Heard, Samples, Seen, Watched
 from training.world import clips, pictures, sounds, talk
 from training.world.sentences import PICTURE_QUESTIONS, for_video
 from training.world.speech import Bank
@@ -41,17 +41,17 @@ class World:
         largest = 640 if dice.random() < 0.25 else 352
         drawn = pictures.picture(dice, largest=largest, held_out=self.held_out)
         turns = chosen(pictures.questions(drawn, dice), dice)
-        return Example(turns, (drawn.pixels,), system(dice), text_first(dice))
+        return Example(turns, (Seen(drawn.pixels),), system(dice), text_first(dice))
 
     def video(self, dice: np.random.Generator) -> Example:
         clip = self._clip(dice)
         turns = chosen(clips.questions(clip, dice), dice)
-        return Example(turns, (clip.frames,), system(dice), text_first(dice), clip.seconds)
+        return Example(turns, (Watched(clip.frames, clip.seconds),), system(dice), text_first(dice))
 
     def transcription(self, dice: np.random.Generator) -> Example:
         """The transcript of any sentence, with the paper's prompt."""
         text, samples = self._said(dice)
-        return Example((Turn(TRANSCRIBE, transcript(text)),), (samples,), text_first=text_first(dice))
+        return Example((Turn(TRANSCRIBE, transcript(text)),), (Heard(samples),), text_first=text_first(dice))
 
     def spoken_question(self, dice: np.random.Generator) -> Example:
         """A question that is only heard."""
@@ -60,21 +60,25 @@ class World:
         while turn.question not in self.bank:
             turn = talk.spoken(dice)
         question = ANSWER_SPEECH if dice.random() < 0.7 else ""
-        return Example((Turn(question, turn.answer),), (self._say(turn.question, dice),), text_first=text_first(dice))
+        return Example(
+            (Turn(question, turn.answer),), (Heard(self._say(turn.question, dice)),), text_first=text_first(dice)
+        )
 
     def sound(self, dice: np.random.Generator) -> Example:
         heard = sounds.sound(dice, bank=self.bank, held_out=self.held_out)
-        return Example((sounds.questions(heard.kind, dice),), (heard.samples,), text_first=text_first(dice))
+        return Example((sounds.questions(heard.kind, dice),), (Heard(heard.samples),), text_first=text_first(dice))
 
     def picture_and_speech(self, dice: np.random.Generator) -> Example:
         """A picture and a question about it that is only heard."""
-        drawn = pictures.picture(dice, largest=352, held_out=self.held_out)
-        turns = [turn for turn in pictures.questions(drawn, dice) if transcript(turn.question) in SPOKEN]
+        turns: list[Turn] = []
+        while not turns:
+            drawn = pictures.picture(dice, largest=352, held_out=self.held_out)
+            turns = [turn for turn in pictures.questions(drawn, dice) if transcript(turn.question) in SPOKEN]
         asked, *more = chosen(turns, dice)
-        heard = self._say(asked.question, dice)
+        attachments = Seen(drawn.pixels), Heard(self._say(asked.question, dice))
         # Without any text the reference's fixed prompt is used (docs/model.md).
         question = "" if dice.random() < 0.7 else ANSWER_SPEECH
-        return Example((Turn(question, asked.answer), *more), (drawn.pixels, heard), text_first=text_first(dice))
+        return Example((Turn(question, asked.answer), *more), attachments, text_first=text_first(dice))
 
     def video_with_sound(self, dice: np.random.Generator) -> Example:
         """What a clip shows, what its voice says, and whether the one names the other."""
@@ -92,7 +96,8 @@ class World:
         turns = [*turns, *some]
         order = dice.permutation(len(turns))
         unique = dict.fromkeys(turns[place] for place in order)
-        return Example(tuple(unique), (clip.frames, samples), system(dice), text_first(dice), clip.seconds)
+        attachments = Watched(clip.frames, clip.seconds), Heard(samples)
+        return Example(tuple(unique), attachments, system(dice), text_first(dice))
 
     def _clip(self, dice: np.random.Generator) -> clips.Clip:
         count = 64 if self.whole else int(dice.integers(FEWEST_FRAMES, MOST_FRAMES + 1))

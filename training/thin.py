@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from math import log
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -114,7 +115,7 @@ def kept_frames(count: int) -> list[int]:
     return [round(float(at)) for at in np.linspace(0, VIDEO_FRAMES - 1, count)]
 
 
-def chunk(samples: np.ndarray[tuple[int], np.dtype[np.float32]]) -> Tensor:
+def chunk(samples: npt.NDArray[np.float32]) -> Tensor:
     """A recording of at most 30 s as the encoders take it: [CHUNK_SAMPLES]."""
     wave = torch.zeros(CHUNK_SAMPLES)
     wave[: len(samples)] = torch.from_numpy(samples)

@@ -1,4 +1,4 @@
-"""The demo model's tokenizer: Qwen2's kind, with merges learned from the small world, and the released control tokens."""
+"""The demo model's tokenizer: Qwen2's kind, merges learned from the small world, the released control tokens."""
 
 from __future__ import annotations
 
