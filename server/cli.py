@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import os
 import shutil
@@ -22,6 +21,7 @@ from pydantic import ValidationError
 
 from engine.api import SAMPLE_RATE, Attachment, Engine, Image, Sound
 from server.settings import Settings
+from server.welcome import welcome
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -30,8 +30,6 @@ DEMO = Path(__file__).parents[1] / "models" / "ola-demo"
 
 LAST_SECONDS = 10
 """How long answers may go on after the server was told to stop."""
-
-BLUE_SQUARE = "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAFUlEQVR42mOUi7rDgA0wMeAAg1MCAA1RAWQR9sbeAAAAAElFTkSuQmCC"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -100,9 +98,8 @@ async def run(settings: Settings, arguments: Namespace, listener: socket.socket)
             app, log_level="warning", access_log=False, lifespan="on", timeout_graceful_shutdown=LAST_SECONDS
         )
         server = uvicorn.Server(config)
-        name = (await engine.models())["data"][0]["id"]
         listener.listen()  # whoever reads the next line may connect at once
-        say(f"Ready after {perf_counter() - started:.0f} s. Try:\n\n{example(listener, name)}\n")
+        say(f"Ready after {perf_counter() - started:.0f} s. Try:\n\n{welcome(address(listener), arguments.model)}\n")
         await server.serve(sockets=[listener])
 
 
@@ -142,16 +139,9 @@ def served_names(model: str) -> list[str]:
     return [path.resolve().name, model] if path.is_dir() else [model]
 
 
-def example(listener: socket.socket, model: str) -> str:
-    """A command that shows an image being answered."""
+def address(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
-    image = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{BLUE_SQUARE}"}}
-    question = {"type": "text", "text": "What do you see?"}
-    body = {"model": model, "messages": [{"role": "user", "content": [image, question]}], "max_tokens": 64}
-    address = f"[{host}]" if ":" in host else host
-    return (
-        f"curl http://{address}:{port}/v1/chat/completions -H 'Content-Type: application/json' -d '{json.dumps(body)}'"
-    )
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def say(line: str) -> None:

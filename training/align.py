@@ -17,7 +17,7 @@ from transformers import PreTrainedTokenizerBase
 
 from engine.model.plain import PlainOla
 from training.loop import Job, Parts
-from training.rows import FEATURE, UNLABELLED, Batch, Example, Rows
+from training.rows import FEATURE, UNLABELLED, Batch, Rows
 from training.tasks import World
 from training.thin import hear
 
@@ -54,13 +54,17 @@ class Aligning(nn.Module):
 
     def loss(self, batch: Batch) -> Tensor:
         """Sum over the labelled rows."""
+        labels = batch.labels[batch.labels != UNLABELLED]
+        return F.cross_entropy(self.logits(batch).float(), labels, reduction="sum")
+
+    def logits(self, batch: Batch) -> Tensor:
+        """What should follow each labelled row: [labelled rows, vocabulary]."""
         rows = self.embedded(batch)
         mask = causal(batch.weights).to(rows.dtype)
         backbone: Any = self.model.backbone
         hidden = backbone.model(inputs_embeds=rows, attention_mask=mask, position_ids=batch.positions, use_cache=False)
-        wanted = batch.labels != UNLABELLED
-        logits = backbone.lm_head(hidden.last_hidden_state[wanted])
-        return F.cross_entropy(logits.float(), batch.labels[wanted], reduction="sum")
+        logits: Tensor = backbone.lm_head(hidden.last_hidden_state[batch.labels != UNLABELLED])
+        return logits
 
     def embedded(self, batch: Batch) -> Tensor:
         """Rows of the language model's input: [examples, rows, width]."""
@@ -99,7 +103,7 @@ class Course:
     """The stages as jobs. `scale` shortens all of them alike."""
 
     def __init__(self, model: PlainOla, tokenizer: PreTrainedTokenizerBase, bank: Any, scale: float = 1.0) -> None:
-        self.module, self._rows, self._scale = Aligning(model), Rows(tokenizer), scale
+        self.module, self.rows, self._scale = Aligning(model), Rows(tokenizer), scale
         self._model, self._world = model, World(bank)
 
     def jobs(self) -> list[Job]:
@@ -141,12 +145,7 @@ class Course:
     ) -> Job:
         world = World(self._world.bank, whole=options.get("whole", False))
         mixture = Mixture(world, counts, **options)
-        batch = partial(mixture.batch, self._rows)
+        batch = partial(mixture.batch, self.rows)
         return Job(
             name, max(1, round(steps * self._scale)), rate, batch, self.module.losses, trained, seed=len(name) + 10
         )
-
-
-def answered(rows: Rows, example: Example) -> Batch:
-    """One example with all its rows, for measurements."""
-    return rows.batches([example], np.random.default_rng(0), thin=False)[0]

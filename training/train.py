@@ -23,6 +23,7 @@ from training.curves import draw
 from training.export import write
 from training.hearing import listening, tagging
 from training.loop import Job, Run
+from training.rows import Rows
 from training.seeing import local_start, looking
 from training.sizes import Sizes
 from training.spoken import training_bank
@@ -57,14 +58,16 @@ class Training:
 
     def stages(self) -> PlainOla:
         """Align the modalities, each stage going on from the one before."""
-        course = self._course()
-        language, *stages = course.jobs()
-        self._run(language, course.module)
-        self._take_encoders(course.module.model)
-        for job in stages:
+        course = self._started()
+        for job in course.jobs()[1:]:
             self._run(job, course.module)
             draw(self._work)
         return course.module.model.cpu()
+
+    def before_alignment(self) -> tuple[Aligning, Rows]:
+        """The model as the first stage finds it: every part trained, none connected."""
+        course = self._started()
+        return course.module.cpu(), course.rows
 
     def export(self, model: PlainOla, folder: Path) -> None:
         write(folder, model, Sizes(), load_tokenizer(self._words), self._words)
@@ -79,6 +82,12 @@ class Training:
 
     def _run(self, job: Job, module: nn.Module) -> None:
         Run(job, module.to(self._device), self._work, self._device).finish()
+
+    def _started(self) -> Course:
+        course = self._course()
+        self._run(course.jobs()[0], course.module)
+        self._take_encoders(course.module.model)
+        return course
 
     def _language(self) -> tuple[Job, Aligning]:
         course = self._course()

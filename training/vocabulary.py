@@ -35,7 +35,7 @@ SPLIT = (
 """Qwen2's: every digit alone."""
 
 
-def write_tokenizer(folder: Path, seed: int = 0) -> PreTrainedTokenizerBase:
+def write_tokenizer(folder: Path, seed: int = 0, corpus: int = CORPUS) -> PreTrainedTokenizerBase:
     """Learn the merges and write vocab.json, merges.txt and the rest as Ola is released."""
     folder.mkdir(parents=True, exist_ok=True)
     backend = Tokenizer(models.BPE())
@@ -50,7 +50,7 @@ def write_tokenizer(folder: Path, seed: int = 0) -> PreTrainedTokenizerBase:
     backend.post_processor = processors.ByteLevel(trim_offsets=False)
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(vocab_size=256 + MERGES, initial_alphabet=alphabet, show_progress=False)
-    backend.train_from_iterator(corpus(np.random.default_rng(seed)), trainer)
+    backend.train_from_iterator(texts(np.random.default_rng(seed), corpus), trainer)
     backend.model.save(str(folder))
     backend.add_tokens([token_of(text) for text in CONTROL])
     backend.save(str(folder / "tokenizer.json"))
@@ -65,11 +65,11 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def corpus(dice: np.random.Generator) -> list[str]:
-    talks = [conversation(dice) for _ in range(CORPUS)]
+def texts(dice: np.random.Generator, count: int) -> list[str]:
+    talks = [conversation(dice) for _ in range(count)]
     said = [line for talk in talks for turn in talk.turns for line in (talk.system, turn.question, turn.answer)]
     prompt = [*(f" {word}" for word in VOCABULARY), "system\n", "user\n", "assistant\n", "question in speech: "] * 20
-    return [*said, *inventory(dice, CORPUS), *(line.lower() for line in inventory(dice, CORPUS)), *prompt]
+    return [*said, *inventory(dice, count), *(line.lower() for line in inventory(dice, count)), *prompt]
 
 
 def token_of(text: str) -> AddedToken:

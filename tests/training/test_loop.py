@@ -1,0 +1,87 @@
+"""A job that is killed and started again ends where an undisturbed one does."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from training import loop
+from training.loop import Job, Parts, Run, curve, scheduled
+
+STEPS = 120
+
+
+class Line(nn.Module):
+    """Learns a line; small enough to train in a second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner, self.frozen = nn.Linear(4, 4), nn.Linear(4, 4)
+
+    def losses(self, batch: tuple[Tensor, Tensor]) -> Parts:
+        return {"square": (self.frozen(self.inner(batch[0])) - batch[1]).square().mean()}
+
+
+def batch(dice: np.random.Generator) -> tuple[Tensor, Tensor]:
+    x = torch.from_numpy(dice.standard_normal((8, 4)).astype(np.float32))
+    return x, x.flip(1)
+
+
+def run(folder: Path) -> Line:
+    torch.manual_seed(0)
+    module = Line()
+    Run(Job("line", STEPS, 1e-2, batch, module.losses, (module.inner,)), module, folder, torch.device("cpu")).finish()
+    return module
+
+
+def slowly(folder: str) -> None:
+    """The same in a process that will be killed: saves at every step."""
+    loop.SAVE_SECONDS = 0
+    run(Path(folder))
+
+
+def test_a_killed_job_goes_on_where_it_was(tmp_path: Path) -> None:
+    undisturbed = run(tmp_path / "undisturbed")
+    code = f"from tests.training.test_loop import slowly; slowly({str(tmp_path / 'killed')!r})"
+    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL, start_new_session=True)
+    lines = tmp_path / "killed" / "line.jsonl"
+    while not (lines.exists() and lines.read_text()) and process.poll() is None:
+        pass
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    resumed = run(tmp_path / "killed")
+    for name, tensor in undisturbed.state_dict().items():
+        torch.testing.assert_close(resumed.state_dict()[name], tensor, msg=name)
+    assert [point["step"] for point in curve(lines)] == [50, 100]
+
+
+def test_trains_only_what_it_is_told_and_keeps_its_curve(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    before = Line().state_dict()
+    after = run(tmp_path).state_dict()
+    assert torch.equal(before["frozen.weight"], after["frozen.weight"])
+    assert not torch.equal(before["inner.weight"], after["inner.weight"])
+    first, last = list(curve(tmp_path / "line.jsonl"))
+    assert last["square"] < first["square"]
+
+
+def test_a_finished_job_is_loaded_not_trained(tmp_path: Path) -> None:
+    first = run(tmp_path)
+    (tmp_path / "line.jsonl").unlink()
+    again = run(tmp_path)
+    assert torch.equal(first.inner.weight, again.inner.weight)
+    assert not (tmp_path / "line.jsonl").exists()
+
+
+@pytest.mark.parametrize(("done", "rate"), [(0.05, 1.0), (1.0, 0.02)])
+def test_the_rate_rises_and_falls(done: float, rate: float) -> None:
+    assert scheduled(done) == pytest.approx(rate, abs=1e-6)
+    assert scheduled(0.0) < 0.1

@@ -1,0 +1,153 @@
+"""`make orders`: the paper's Figure 3 in small. Three orders in which to learn the modalities, from the same start.
+
+Direct mixing draws examples as the paper's data are sized, balanced sampling as many of each modality, progressive
+alignment brings one modality after the other and repeats the earlier ones. Steps, batch, rate and start are the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from training.align import Aligning, Mixture
+from training.attention import PlainAttention
+from training.loop import LARGEST_GRADIENT, fast_bfloat16, only, scheduled
+from training.optimizer import Optimizer
+from training.rows import UNLABELLED, Batch, Rows
+from training.tasks import World
+from training.train import WORK, Training
+from training.vocabulary import write_json
+from training.world.speech import Bank
+
+MODALITIES = {
+    "image": ("picture",),
+    "video": ("video",),
+    "sound": ("transcription", "spoken_question", "sound", "picture_and_speech", "video_with_sound"),
+}
+AS_IN_THE_PAPER = {"image": 0.71, "video": 0.18, "sound": 0.11}
+"""Shares of the modalities among the examples of the paper's three stages (its section 4.1)."""
+EXAMPLES, STEPS, RATE, SEED = 12, 180, 1e-3, 5
+"""In a step, in a run, the highest learning rate, and what the examples are drawn from."""
+DEVICE = torch.device("cpu")
+PROBES, PROBE_STEPS = 24, 30
+"""Held-out examples of each task, and how often they are asked."""
+
+Share = Callable[[float], dict[str, float]]
+Point = dict[str, float]
+
+
+def progressive(done: float) -> dict[str, float]:
+    """Image; then video beside it; then sound beside both."""
+    if done < 1 / 3:
+        return {"image": 1.0}
+    if done < 2 / 3:
+        return {"image": 0.4, "video": 0.6}
+    return {"image": 0.2, "video": 0.2, "sound": 0.6}
+
+
+ORDERS: dict[str, Share] = {
+    "direct mixing": lambda done: AS_IN_THE_PAPER,
+    "balanced sampling": lambda done: dict.fromkeys(MODALITIES, 1 / 3),
+    "progressive alignment": progressive,
+}
+
+
+def right_answers(module: Aligning, batch: Batch) -> Tensor:
+    """Of each answer whether every token is the likeliest, so that greedy decoding would give it: [answers]."""
+    wanted = batch.labels != UNLABELLED
+    right = (module.logits(batch).argmax(-1) == batch.labels[wanted]).cpu()
+    begins = wanted & ~torch.cat([torch.zeros_like(wanted[:, :1]), wanted[:, :-1]], dim=1)
+    answers = begins.flatten().cumsum(0)[wanted.flatten()].cpu() - 1
+    wrong = torch.zeros(int(answers.max()) + 1).index_add_(0, answers, (~right).float())
+    return wrong == 0
+
+
+class Probe:
+    """Held-out examples of every modality, and how many of their answers a model has right."""
+
+    def __init__(self, rows: Rows, world: World) -> None:
+        dice = np.random.default_rng(99)
+        self._batches = {
+            modality: [
+                batch
+                for task in tasks
+                for batch in rows.batches([getattr(world, task)(dice) for _ in range(PROBES // len(tasks))], dice)
+            ]
+            for modality, tasks in MODALITIES.items()
+        }
+
+    @torch.no_grad()
+    def __call__(self, module: Aligning) -> dict[str, float]:
+        found = {m: torch.cat([right_answers(module, b) for b in batches]) for m, batches in self._batches.items()}
+        return {modality: float(right.float().mean()) for modality, right in found.items()}
+
+
+def mixed(shares: dict[str, float], dice: np.random.Generator) -> dict[str, int]:
+    """How many examples of each task one step sees."""
+    drawn = dice.choice(list(shares), EXAMPLES, p=list(shares.values()))
+    tasks = [str(dice.choice(MODALITIES[str(modality)])) for modality in drawn]
+    return {task: tasks.count(task) for task in sorted(set(tasks))}
+
+
+def trained(start: Aligning, rows: Rows, world: World, share: Share, probe: Probe, name: str) -> Iterator[Point]:
+    """Train a copy of `start` in one order; what it knows every PROBE_STEPS steps."""
+    module = copy.deepcopy(start)
+    model = module.model
+    assert model.hearing is not None
+    parts = (model.vision.projector, model.hearing.projector, model.backbone)
+    with only(module, parts) as parameters:
+        optimizer = Optimizer(parameters, RATE)
+        for step in tqdm(range(STEPS), name):
+            dice = np.random.default_rng([SEED, step])
+            batch = Mixture(world, mixed(share(step / STEPS), dice)).batch(rows, dice)
+            with torch.autocast("cpu", torch.bfloat16, enabled=fast_bfloat16(DEVICE)), PlainAttention():
+                torch.stack(list(module.losses(batch).values())).sum().backward()
+            nn.utils.clip_grad_norm_(list(parameters.values()), LARGEST_GRADIENT)
+            optimizer.set_rate(RATE * scheduled(step / STEPS))
+            optimizer.step()
+            if (step + 1) % PROBE_STEPS == 0:
+                yield {"step": step + 1, **probe(module)}
+
+
+def draw(points: dict[str, list[Point]], path: Path) -> None:
+    """One curve a modality and order."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(1, len(MODALITIES), figsize=(12, 3.4), sharey=True)
+    for axis, modality in zip(axes, MODALITIES, strict=True):
+        for order, line in points.items():
+            axis.plot([p["step"] for p in line], [100 * p[modality] for p in line], marker="o", label=order)
+        axis.set_title(modality)
+        axis.set_xlabel("steps")
+    axes[0].set_ylabel("answers right, %")
+    axes[0].legend(fontsize=7)
+    figure.tight_layout()
+    figure.savefig(path, dpi=110)
+    pyplot.close(figure)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--work", type=Path, default=WORK, help="a run of `make train` that has finished its encoders")
+    parser.add_argument("--out", type=Path, default=Path("training/orders"), help="<out>.png and <out>.json")
+    options = parser.parse_args()
+    start, rows = Training(options.work).before_alignment()
+    world = World(Bank(options.work / "speech"))
+    probe = Probe(rows, world)
+    points = {name: list(trained(start, rows, world, share, probe, name)) for name, share in ORDERS.items()}
+    draw(points, options.out.with_suffix(".png"))
+    write_json(options.out.with_suffix(".json"), points)
+
+
+if __name__ == "__main__":
+    main()
