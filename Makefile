@@ -1,5 +1,5 @@
 # The commands of this repository. Each sets up what it needs; `make install` says how.
-.PHONY: install serve test check bench train report clean
+.PHONY: install serve test check bench train orders report clean
 
 BIN := .venv/bin
 MODEL ?= models/ola-demo
@@ -31,7 +31,11 @@ bench: install
 train: install
 	$(BIN)/python -m training.train $(ARGS)
 
-# How well the demo model answers what its training never saw: writes training/report.md.
+# Three orders of learning the modalities, compared (half an hour), after `make train`: training/orders.png and .json.
+orders: install
+	$(BIN)/python -m training.orders $(ARGS)
+
+# How well the served demo model (make serve, beside this) answers what its training never saw: training/report.md.
 report: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m training.report $(ARGS)
 

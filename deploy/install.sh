@@ -18,6 +18,13 @@ need() { # need COMMAND PACKAGE WHY
 }
 need ffmpeg ffmpeg "reads videos and most sound"
 need g++ g++ "vLLM compiles its kernels with it on CPUs"
+if ! command -v espeak-ng >/dev/null; then # only the tests' second voice
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        need espeak-ng espeak-ng "speaks to the demo model in the tests"
+    else
+        say "espeak-ng is not installed: tests that speak to the demo model will be skipped"
+    fi
+fi
 
 PYTHON=${PYTHON:-python3}
 "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||

@@ -23,6 +23,8 @@ TOKENIZER = (
     *("vocab.json", "merges.txt", "tokenizer.json", "added_tokens.json", "special_tokens_map.json"),
     "tokenizer_config.json",
 )
+CARD = Path(__file__).with_name("card.md")
+"""What the model is, and is not."""
 BEATS_KIND = {
     "relative_position_embedding": True,
     "gru_rel_pos": True,
@@ -51,6 +53,7 @@ def write(folder: Path, model: PlainOla, sizes: Sizes, tokenizer: PreTrainedToke
     save_file(tensors, folder / "model.safetensors", {"format": "pt"})
     save_whisper(folder / WHISPER_FILE, sizes.whisper, beneath(tensors, WHISPER))
     save_beats(folder / BEATS_FILE, sizes.beats, beneath(tensors, BEATS))
+    shutil.copy(CARD, folder / "README.md")
 
 
 def stored(name: str, tensor: Tensor) -> Tensor:

@@ -25,6 +25,7 @@ from training.hearing import listening, tagging
 from training.loop import Job, Run
 from training.rows import Rows
 from training.seeing import local_start, looking
+from training.showcase import write_showcase
 from training.sizes import Sizes
 from training.spoken import training_bank
 from training.vocabulary import CONTROL, load_tokenizer, write_tokenizer
@@ -71,6 +72,7 @@ class Training:
 
     def export(self, model: PlainOla, folder: Path) -> None:
         write(folder, model, Sizes(), load_tokenizer(self._words), self._words)
+        write_showcase(folder / "examples", Bank(self._speech))
 
     @property
     def _speech(self) -> Path:

@@ -22,8 +22,9 @@ def hearing() -> Hearing:
     assert module.beats is not None
     with torch.no_grad():
         module.whisper.positional_embedding[240:] = module.whisper.positional_embedding[240]
-        module.beats.encoder.pos_conv[0].weight_g.zero_()
-        module.beats.encoder.layers[0].self_attn.relative_attention_bias.weight.zero_()
+        for name, parameter in module.beats.named_parameters():
+            if name.endswith(("pos_conv.0.weight_g", "relative_attention_bias.weight")):
+                parameter.zero_()
     return module
 
 
@@ -39,10 +40,9 @@ def test_kept_frames_have_the_features_of_all_frames(hearing: Hearing) -> None:
     assert tail.frames == 240
     whole, thin = hearing.encode(waves(4)), hear(hearing, waves(4), tail)
     heard = whole[:, : tail.frames]
-    speech, sounds = (thin[:, : tail.frames] - heard).abs().split([128, 64], dim=-1)
+    wrong = (thin[:, : tail.frames] - heard).abs()
     # The last frames of a chunk see the end of its padding, which is not among those kept.
-    assert float(speech.max()) < 5e-3
-    assert float(sounds.max()) < 5e-3
+    assert float(wrong.max()) < 5e-3
     assert float(heard.std()) > 0.1
 
 
