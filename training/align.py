@@ -128,10 +128,10 @@ class Course:
             # The released model begins with a language model that others trained.
             self._job("language", 500, 2e-3, {"text": 32}, (language,)),
             self._job("stage-1-connector", 100, 2e-3, images | text, (see,)),
-            self._job("stage-1", 900, 1.2e-3, images, (vision, language)),
-            self._job("stage-2", 400, 1e-3, videos, (see, language)),
+            self._job("stage-1", 500, 1.2e-3, images, (vision, language)),
+            self._job("stage-2", 250, 1e-3, videos, (see, language)),
             self._job("stage-3-connector", 120, 2e-3, {"transcription": 16}, (speak,)),
-            self._job("stage-3", 1_000, 1e-3, everything, (see, speak, language)),
+            self._job("stage-3", 600, 1e-3, everything, (see, speak, language)),
         ]
 
     def _job(

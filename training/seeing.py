@@ -13,6 +13,7 @@ from math import cos, pi, sin, sqrt
 from typing import cast
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from PIL import Image
@@ -22,6 +23,7 @@ from engine.model.oryx_vit import Attention, Block, OryxViT
 from engine.model.senses import Vision, normalise
 from engine.preprocess import CELL, image_views
 from training.loop import Job, Parts
+from training.world.crowds import crowd
 from training.world.pictures import Picture, cells, picture
 from training.world.words import COLORS, SHAPES
 
@@ -37,7 +39,8 @@ OFFSETS = (
 KINDS, SHADES = 1 + len(SHAPES) + 10, 1 + len(COLORS)
 SMALLEST, LARGEST, AREA = 5, 10, 24 * 256**2
 """Sides of a batch's pictures in cells, and how many pixels they have together."""
-LOW_VIEWS = 10
+LOW_VIEWS, LOW, CROWDED = 10, 0.3, 0.5
+"""Low-resolution views in a batch, and the shares of such batches and of crowds."""
 
 View = tuple[Tensor, tuple[Tensor, Tensor, Tensor]]
 
@@ -97,18 +100,25 @@ def looking(vision: Vision, steps: int) -> tuple[Job, Looking]:
 
 
 def picture_batch(dice: np.random.Generator) -> See:
-    """Pictures of one size, because that is quicker to encode; some as the low-resolution view shows them."""
-    if dice.random() < 0.35:
-        return seen([drawn_view(dice, low=True) for _ in range(LOW_VIEWS)])
-    width, height = (CELL * int(side) for side in dice.integers(SMALLEST, LARGEST + 1, 2))
-    count = round(AREA / (width * height))
-    return seen([drawn_view(dice, size=(width, height)) for _ in range(count)])
+    """Pictures of one size, because that is quicker to encode: crowds mostly, and the world's as they are served."""
+    fate = dice.random()
+    if fate < LOW:
+        return seen([low_view(dice) for _ in range(LOW_VIEWS)])
+    size = CELL * int(dice.integers(SMALLEST, LARGEST + 1)), CELL * int(dice.integers(SMALLEST, LARGEST + 1))
+    count = round(AREA / (size[0] * size[1]))
+    if fate < LOW + CROWDED:
+        return seen([labelled_view(crowd(dice, size)) for _ in range(count)])
+    return seen([labelled_view(picture(dice, size=size, written=0.4)) for _ in range(count)])
 
 
-def drawn_view(dice: np.random.Generator, *, size: tuple[int, int] | None = None, low: bool = False) -> View:
-    drawn = picture(dice, largest=640, written=0.3, size=size)
-    view = image_views(Image.fromarray(drawn.pixels))[0 if low else 1]
-    return torch.tensor(view), labelled(drawn, view.shape[0] // CELL, view.shape[1] // CELL)
+def low_view(dice: np.random.Generator) -> View:
+    drawn = picture(dice, written=0.4)
+    return labelled_view(drawn, image_views(Image.fromarray(drawn.pixels))[0])
+
+
+def labelled_view(drawn: Picture, view: npt.NDArray[np.uint8] | None = None) -> View:
+    shown = drawn.pixels if view is None else view
+    return torch.tensor(shown), labelled(drawn, shown.shape[0] // CELL, shown.shape[1] // CELL)
 
 
 def seen(views: list[View]) -> See:

@@ -375,7 +375,7 @@ def _draw(
 
 
 @lru_cache(maxsize=512)
-def _font(bold: bool, size: int) -> ImageFont.FreeTypeFont:
+def font(bold: bool, size: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(font_file(bold), size, layout_engine=ImageFont.Layout.BASIC)
 
 
@@ -400,22 +400,22 @@ def _write(
 ) -> tuple[str, tuple[Digit, ...]]:
     limit = (1000, 1000, 1000, 1000, 100, 10)[int(dice.integers(6))]
     number, bold = str(dice.integers(limit)), dice.random() < 0.2
-    font = _fitting_font(dice, number, bold, canvas.size, held_out)
-    text_left, text_top, text_right, text_bottom = (int(value) for value in font.getbbox(number))
+    letters = _fitting_font(dice, number, bold, canvas.size, held_out)
+    text_left, text_top, text_right, text_bottom = (int(value) for value in letters.getbbox(number))
     width, height = text_right - text_left, text_bottom - text_top
     left = int(dice.integers(canvas.width - width + 1))
     top = int(dice.integers(canvas.height - height + 1))
     cover = Image.new("L", (width, height))
     draw = ImageDraw.Draw(cover)
     draw.fontmode = "L" if dice.random() < 0.9 else "1"
-    draw.text((-text_left, -text_top), number, 255, font)
+    draw.text((-text_left, -text_top), number, 255, letters)
     behind = ground[top : top + height, left : left + width]
-    canvas.paste(_ink(dice, behind), (left, top), cover)
+    canvas.paste(ink(dice, behind), (left, top), cover)
     digits: list[Digit] = []
     area = mask[top : top + height, left : left + width]
     for index, character in enumerate(number):
-        start = font.getlength(number[:index]) - text_left
-        box = font.getbbox(character)
+        start = letters.getlength(number[:index]) - text_left
+        box = letters.getbbox(character)
         x1, x2 = max(0, round(start + box[0])), min(width, round(start + box[2]))
         y1, y2 = int(box[1]) - text_top, int(box[3]) - text_top
         area[:, x1:x2][np.asarray(cover)[:, x1:x2] > 127] = index + 1
@@ -427,17 +427,17 @@ def _fitting_font(
     dice: np.random.Generator, number: str, bold: bool, size: tuple[int, int], held_out: bool
 ) -> ImageFont.FreeTypeFont:
     shorter = min(size)
-    box = _font(bold, 100).getbbox(number)
+    box = font(bold, 100).getbbox(number)
     largest = 97 * min(size[0] / (box[2] - box[0]), size[1] / (box[3] - box[1])) * DIGIT_HEIGHT
     least = max(10, SMALLEST_SHAPE * shorter)
     low, high = (HELD_OUT_HEIGHTS[0] * shorter, HELD_OUT_HEIGHTS[1] * shorter) if held_out else (least, largest)
     while True:
         tall = exp(dice.uniform(log(low), log(high)))
         if held_out or not HELD_OUT_HEIGHTS[0] < tall / shorter < HELD_OUT_HEIGHTS[1]:
-            return _font(bold, min(int(tall / DIGIT_HEIGHT + 0.5), int(largest / DIGIT_HEIGHT)))
+            return font(bold, min(int(tall / DIGIT_HEIGHT + 0.5), int(largest / DIGIT_HEIGHT)))
 
 
-def _ink(dice: np.random.Generator, behind: Pixels) -> RGB:
+def ink(dice: np.random.Generator, behind: Pixels) -> RGB:
     """The color of a number: often black or white, whichever stands out more."""
     dark = behind.mean() < 128
     if dice.random() < 0.5:
