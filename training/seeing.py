@@ -23,8 +23,9 @@ from engine.model.oryx_vit import Attention, Block, OryxViT
 from engine.model.senses import Vision, normalise
 from engine.preprocess import CELL, image_views
 from training.loop import Job, Parts
+from training.world.cells import cells
 from training.world.crowds import crowd
-from training.world.pictures import Picture, cells, picture
+from training.world.pictures import Picture, picture
 from training.world.words import COLORS, SHAPES
 
 POSITIONS, WAVES, HIGHEST, SHARPNESS = 32, 8, 8.0, 1.19

@@ -13,7 +13,7 @@ import numpy as np
 from training.exam import mp4, png, wav
 from training.hearing import surrounded
 from training.vocabulary import write_json
-from training.world import clips, pictures
+from training.world import asking, clips, pictures
 from training.world.speech import Bank
 from training.world.words import DIRECTIONS
 
@@ -31,7 +31,7 @@ def write_showcase(folder: Path, bank: Bank) -> None:
     save(folder / "shapes.png", png(seen.pixels))
     save(folder / "question.wav", wav(heard.samples))
     save(folder / "clip.mp4", mp4(watched.frames, watched.seconds, voice.samples))
-    picture_answer = next(t.answer for t in pictures.questions(seen, dice) if t.answer.startswith("I see"))
+    picture_answer = next(t.answer for t in asking.questions(seen, dice) if t.answer.startswith("I see"))
     examples = [
         {"file": "shapes.png", "question": "What do you see?", "answer": picture_answer},
         {"file": "question.wav", "question": "", "answer": "Three plus four is seven."},

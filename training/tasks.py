@@ -8,7 +8,7 @@ import numpy as np
 
 from training.hearing import surrounded
 from training.rows import SYSTEM, Example, Heard, Samples, Seen, Watched
-from training.world import clips, pictures, sounds, talk
+from training.world import asking, clips, pictures, sounds, talk
 from training.world.sentences import PICTURE_QUESTIONS, for_video
 from training.world.speech import Bank
 from training.world.words import ANSWER_SPEECH, DIRECTIONS, TRANSCRIBE, Turn, transcript
@@ -40,7 +40,7 @@ class World:
     def picture(self, dice: np.random.Generator) -> Example:
         largest = 640 if dice.random() < 0.25 else 352
         drawn = pictures.picture(dice, largest=largest, held_out=self.held_out)
-        turns = chosen(pictures.questions(drawn, dice), dice)
+        turns = chosen(asking.questions(drawn, dice), dice)
         return Example(turns, (Seen(drawn.pixels),), system(dice), text_first(dice))
 
     def video(self, dice: np.random.Generator) -> Example:
@@ -73,7 +73,7 @@ class World:
         turns: list[Turn] = []
         while not turns:
             drawn = pictures.picture(dice, largest=352, held_out=self.held_out)
-            turns = [turn for turn in pictures.questions(drawn, dice) if transcript(turn.question) in SPOKEN]
+            turns = [turn for turn in asking.questions(drawn, dice) if transcript(turn.question) in SPOKEN]
         asked, *more = chosen(turns, dice)
         attachments = Seen(drawn.pixels), Heard(self._say(asked.question, dice))
         # Without any text the reference's fixed prompt is used (docs/model.md).

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 
 from engine.preprocess import sampled
-from training.world import clips, pictures
+from training.world import clips, paint
 from training.world.clips import Clip, clip, names_question, questions
 from training.world.words import COLORS, DIRECTIONS, SHAPES, with_article
 
@@ -38,7 +38,7 @@ def test_same_seed_draws_the_same() -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_what_is_said_to_happen_happens(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "shade", lambda dice, color: COLORS[color])
+    monkeypatch.setattr(paint, "shade", lambda dice, color: COLORS[color])
     monkeypatch.setattr(clips, "_flicker", lambda dice, frames, noise: None)
     seen = drawn(seed)
     first, last = seen.frames

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from engine.preprocess import CELL, padded
-from training.world import pictures
-from training.world.pictures import Digit, Picture, Shape, cells, overlap, picture, place, questions
+from training.world import paint, pictures, sprites
+from training.world.asking import place, questions
+from training.world.cells import cells
+from training.world.pictures import Digit, Picture, Shape, overlap, picture
 from training.world.words import COLORS, PLACES, SHAPES, in_words, listed, with_article
 
 SEEDS = range(30)
@@ -55,7 +57,7 @@ def test_shapes_lie_inside_and_apart_in_the_promised_sizes(seed: int) -> None:
 
 
 def test_a_shape_has_its_color_and_stands_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "shade", lambda dice, color: COLORS[color])
+    monkeypatch.setattr(paint, "shade", lambda dice, color: COLORS[color])
     for seed in SEEDS:
         seen = drawn(seed, written=0)
         around = seen.pixels[seen.mask == 0].astype(float)
@@ -68,10 +70,10 @@ def test_a_shape_has_its_color_and_stands_out(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize("color", COLORS)
 def test_each_shade_is_nearer_to_its_own_name_than_to_others(color: str) -> None:
     dice = np.random.default_rng(0)
-    own = [np.array(value) for value in (COLORS[color], *pictures._PURE[color])]
-    others = [np.array(value) for name in COLORS if name != color for value in (COLORS[name], *pictures._PURE[name])]
+    own = [np.array(value) for value in (COLORS[color], *paint._PURE[color])]
+    others = [np.array(value) for name in COLORS if name != color for value in (COLORS[name], *paint._PURE[name])]
     for _ in range(200):
-        shade = np.array(pictures.shade(dice, color))
+        shade = np.array(paint.shade(dice, color))
         assert min(np.linalg.norm(shade - value) for value in own) < min(
             np.linalg.norm(shade - value) for value in others
         )
@@ -100,9 +102,9 @@ def test_digits_are_where_their_boxes_say(held_out: bool) -> None:
 
 
 def test_a_missing_font_is_said_plainly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "find_spec", lambda name: None)
+    monkeypatch.setattr(sprites, "find_spec", lambda name: None)
     with pytest.raises(FileNotFoundError, match="pip install matplotlib"):
-        pictures.font_file.__wrapped__(False)
+        sprites.font_file.__wrapped__(False)
 
 
 def test_places_are_the_thirds() -> None:

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 from numpy.random import default_rng
 
-from training.world import sentences, talk
+from training.world import days, greetings, outside, sentences, stories, sums
 from training.world.words import ANSWER_SPEECH, COLORS, SHAPES, TRANSCRIBE, in_words, transcript
 
 WORDS = set(sentences.VOCABULARY)
@@ -34,17 +34,17 @@ def test_every_sentence_is_speakable_and_made_of_known_words() -> None:
 def test_questions_and_answers_of_the_world_use_known_words() -> None:
     dice = default_rng(2)
     kinds = (
-        talk._arithmetic,
-        talk._day,
-        talk._count,
-        talk._greeting,
-        talk._name,
-        talk._ability,
-        talk._tale,
-        talk.missing,
+        sums.arithmetic,
+        days.weekday,
+        sums.counting,
+        greetings.greeting,
+        greetings.introduction,
+        greetings.abilities,
+        stories.tale,
+        outside.missing,
     )
     texts = [*sentences.PICTURE_QUESTIONS, *sentences.VIDEO_QUESTIONS, *sentences.SOUND_QUESTIONS]
-    texts += [TRANSCRIBE, ANSWER_SPEECH, talk.OUTSIDE_ANSWER, *(in_words(number) for number in range(1000))]
+    texts += [TRANSCRIBE, ANSWER_SPEECH, outside.OUTSIDE_ANSWER, *(in_words(number) for number in range(1000))]
     for kind in kinds:
         for _ in range(400):
             made = kind(dice)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from numpy.random import Generator, default_rng
 
-from training.world import talk
+from training.world import days, outside, stories, sums, talk
 from training.world.words import DAYS, Turn, in_words
 
 NUMBER_OF = {in_words(number): number for number in range(41)}
@@ -27,7 +27,7 @@ def value(said: str) -> int:
     return -NUMBER_OF[said.removeprefix("minus ")] if said.startswith("minus ") else NUMBER_OF[said]
 
 
-@pytest.mark.parametrize("make", [talk._arithmetic, talk._spoken_sum])
+@pytest.mark.parametrize("make", [sums.arithmetic, sums.spoken_sum])
 def test_every_sum_and_difference_is_right(make: Callable[[Generator], Turn]) -> None:
     dice = default_rng(1)
     asked = set()
@@ -49,10 +49,10 @@ def test_every_sum_and_difference_is_right(make: Callable[[Generator], Turn]) ->
 def test_days_come_in_their_order() -> None:
     dice = default_rng(2)
     for _ in range(2000):
-        made = talk._day(dice)
+        made = days.weekday(dice)
         named = [day for day in DAYS if day in made.question]
         if not named:
-            assert made.answer in (talk.WEEK, "There are seven days in a week.")
+            assert made.answer in (days.WEEK, "There are seven days in a week.")
             continue
         step = -1 if re.search(r"before|yesterday", made.question) else 1
         order = "comes before" if step < 0 else "comes after"
@@ -63,7 +63,7 @@ def test_counting_goes_from_the_first_to_the_last() -> None:
     dice = default_rng(3)
     ends = set()
     for _ in range(1000):
-        made = talk._count(dice)
+        made = sums.counting(dice)
         asked = numbers_in(made.question)
         first, last = (1, asked[0]) if len(asked) == 1 else (asked[0], asked[1])
         answer = made.answer.lower().rstrip(".").split(", ")
@@ -87,9 +87,9 @@ def test_a_repeated_sentence_stands_in_its_question() -> None:
 
 def test_stories_are_five_to_eight_short_sentences() -> None:
     dice = default_rng(5)
-    stories = {talk.story(dice) for _ in range(3000)}
-    assert len(stories) == 200
-    for told in stories:
+    different = {stories.story(dice) for _ in range(3000)}
+    assert len(different) == 200
+    for told in different:
         assert 5 <= len(told) <= 8
         assert all(len(line.split()) <= 12 and line.endswith(".") and line.count(".") == 1 for line in told)
         assert "{" not in " ".join(told)
@@ -97,15 +97,15 @@ def test_stories_are_five_to_eight_short_sentences() -> None:
 
 def test_outside_and_missing_have_their_own_answers() -> None:
     dice = default_rng(6)
-    questions = Counter(talk.outside(dice).question for _ in range(2000))
+    questions = Counter(outside.outside(dice).question for _ in range(2000))
     assert len(questions) > 900
     assert max(questions.values()) < 20
-    assert {talk.outside(dice).answer for _ in range(100)} == {talk.OUTSIDE_ANSWER}
+    assert {outside.outside(dice).answer for _ in range(100)} == {outside.OUTSIDE_ANSWER}
     for _ in range(300):
-        made = talk.missing(dice)
+        made = outside.missing(dice)
         assert "{" not in made.question
         heard = re.search(r"hear|voice|sound|speech|beep", made.question)
-        assert made.answer == (talk.NO_SOUND if heard else talk.NO_IMAGE)
+        assert made.answer == (outside.NO_SOUND if heard else outside.NO_IMAGE)
 
 
 def test_the_same_question_never_has_two_answers() -> None:

@@ -14,24 +14,10 @@ from PIL import Image
 
 from engine.api import VIDEO_FRAMES
 from engine.preprocess import Pixels
-from training.world.pictures import (
-    LARGEST_SHAPE,
-    RGB,
-    SMALLEST,
-    SMALLEST_SHAPE,
-    Box,
-    Floats,
-    Look,
-    asked,
-    background,
-    contrasting,
-    look,
-    overlap,
-    pick,
-    sides,
-    squeezed,
-    with_noise,
-)
+from training.world.chance import asked, pick
+from training.world.paint import RGB, Floats, background, contrasting, squeezed, with_noise
+from training.world.pictures import LARGEST_SHAPE, SMALLEST, SMALLEST_SHAPE, Box, overlap, sides
+from training.world.sprites import Look, look
 from training.world.words import DIRECTIONS, SHAPES, Turn, with_article
 
 Times = npt.NDArray[np.float64]
@@ -92,13 +78,13 @@ def _attempt(dice: np.random.Generator, count: int | None, held_out: bool, large
     seconds, fps = round(dice.uniform(1, 6), 2), float(dice.integers(8, 26))
     ground, noise = background(dice, width + _MARGIN, height + _MARGIN, held_out)
     ground = ground[:height, :width]
-    motion = pick(dice, *DIRECTIONS) if dice.random() < 0.68 else pick(dice, "still", "color")
+    motion = pick(dice, DIRECTIONS) if dice.random() < 0.68 else pick(dice, ("still", "color"))
     course = _course(dice, width, height, motion)
     first = contrasting(dice, _part(ground, course.swept))
     last = contrasting(dice, _part(ground, course.swept))
     if first is None or last is None or (motion == "color" and first[0] == last[0]):
         return None
-    kind = pick(dice, *SHAPES)
+    kind = pick(dice, SHAPES)
     actor = look(dice, kind, first[1])
     names, stage = [f"{first[0]} {kind}"], Image.fromarray(ground)
     flickers = noise is not None and dice.random() < 0.4
@@ -152,7 +138,7 @@ def _extra(dice: np.random.Generator, stage: Image.Image, ground: Pixels, swept:
         box = _thrown(dice, stage.width, stage.height, side)
         chosen = contrasting(dice, _part(ground, box)) if overlap(box, swept) <= 0.3 * crossing else None
         if chosen is not None:
-            kind = pick(dice, *(shape for shape in SHAPES if shape != actor))
+            kind = pick(dice, [shape for shape in SHAPES if shape != actor])
             colors, cover = look(dice, kind, chosen[1]).sprite(side)
             stage.paste(colors, box[:2], cover)
             return [f"{chosen[0]} {kind}"]

@@ -7,21 +7,10 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from engine.preprocess import Pixels
-from training.world.pictures import (
-    DIGIT_HEIGHT,
-    Box,
-    Digit,
-    Picture,
-    Shape,
-    background,
-    boxes,
-    contrasting,
-    font,
-    ink,
-    look,
-    pick,
-    with_noise,
-)
+from training.world.chance import pick
+from training.world.paint import background, contrasting, ink, with_noise
+from training.world.pictures import Box, Digit, Picture, Shape, boxes
+from training.world.sprites import DIGIT_HEIGHT, font, look
 from training.world.words import SHAPES
 
 OBJECTS = 9
@@ -54,7 +43,7 @@ def draw(
 ) -> Shape | None:
     """A shape that fills the box, if a color stands out there."""
     left, top, right, bottom = box
-    chosen, kind = contrasting(dice, ground[top:bottom, left:right]), pick(dice, *SHAPES)
+    chosen, kind = contrasting(dice, ground[top:bottom, left:right]), pick(dice, SHAPES)
     if chosen is None:
         return None
     colors, cover = look(dice, kind, chosen[1]).sprite(right - left)

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 
 from numpy.random import Generator
 
-from training.world.talk import pick, spoken, story
+from training.world.chance import pick
+from training.world.stories import story
+from training.world.talk import spoken
 from training.world.words import COLORS, DAYS, DIRECTIONS, PLACES, SHAPES, in_words, with_article
 
 _FIGURES = tuple(f"{color} {shape}" for shape in SHAPES for color in COLORS)
