@@ -112,8 +112,8 @@ class Course:
         vision, hearing, language = model.vision, model.hearing, model.backbone
         assert hearing is not None
         see, speak = vision.projector, hearing.projector
-        text, images = {"text": 8}, {"text": 6, "picture": 6}
-        videos = {"text": 4, "picture": 2, "video": 3}
+        talk, images = {"text": 22, "described": 8}, {"text": 8, "picture": 4}
+        videos = {"text": 5, "picture": 2, "video": 3}
         everything = {
             "text": 4,
             "picture": 2,
@@ -126,12 +126,12 @@ class Course:
         }
         return [
             # The released model begins with a language model that others trained.
-            self._job("language", 500, 2e-3, {"text": 32}, (language,)),
-            self._job("stage-1-connector", 100, 2e-3, images | text, (see,)),
-            self._job("stage-1", 500, 1.2e-3, images, (vision, language)),
-            self._job("stage-2", 250, 1e-3, videos, (see, language)),
+            self._job("language", 1_500, 2e-3, talk, (language,)),
+            self._job("stage-1-connector", 120, 2e-3, images, (see,)),
+            self._job("stage-1", 1_400, 1.2e-3, images, (vision, language)),
+            self._job("stage-2", 600, 1e-3, videos, (see, language)),
             self._job("stage-3-connector", 120, 2e-3, {"transcription": 16}, (speak,)),
-            self._job("stage-3", 600, 1e-3, everything, (see, speak, language)),
+            self._job("stage-3", 1_800, 1e-3, everything, (see, speak, language)),
         ]
 
     def _job(

@@ -19,6 +19,7 @@ from engine.model.plain import PlainOla
 from training.sizes import BEATS_FILE, WHISPER_FILE, Sizes
 from training.vocabulary import CONTROL, write_json
 
+WEIGHTS = "model.safetensors"
 TOKENIZER = (
     *("vocab.json", "merges.txt", "tokenizer.json", "added_tokens.json", "special_tokens_map.json"),
     "tokenizer_config.json",
@@ -50,7 +51,8 @@ def write(folder: Path, model: PlainOla, sizes: Sizes, tokenizer: PreTrainedToke
         shutil.copy(words / name, folder / name)
     parameters = sense_parameters(model) | dict(model.backbone.named_parameters())
     tensors = {name: stored(name, parameter.data) for name, parameter in sorted(parameters.items())}
-    save_file(tensors, folder / "model.safetensors", {"format": "pt"})
+    save_file(tensors, folder / WEIGHTS, {"format": "pt"})
+    (folder / WEIGHTS).chmod(0o644)  # safetensors lets nobody else read it
     save_whisper(folder / WHISPER_FILE, sizes.whisper, beneath(tensors, WHISPER))
     save_beats(folder / BEATS_FILE, sizes.beats, beneath(tensors, BEATS))
     shutil.copy(CARD, folder / "README.md")

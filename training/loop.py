@@ -115,7 +115,7 @@ class Run:
             optimizer.step()
             self.step += 1
             means.add(losses)
-            if self.step % 50 == 0:
+            if self.step % 50 == 0 or self.step == job.steps:
                 bar.set_postfix_str(str(means))
                 with self._curve.open("a") as curve:
                     curve.write(json.dumps({"step": self.step, **means.values()}) + "\n")

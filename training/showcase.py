@@ -11,26 +11,27 @@ from pathlib import Path
 import numpy as np
 
 from training.exam import mp4, png, wav
-from training.hearing import surrounded
 from training.vocabulary import write_json
-from training.world import asking, clips, pictures
-from training.world.speech import Bank
+from training.world import clips, pictures
+from training.world.speech import Bank, build
 from training.world.words import DIRECTIONS
 
 QUESTION, SAID = "What is three plus four?", "Look at the {color} {actor}."
-SIZE = 360, 240
+SIZE, VOICE = (360, 240), "en-us+f3"
 
 
-def write_showcase(folder: Path, bank: Bank) -> None:
-    """A picture, a spoken question, a video with sound, and `examples.json`."""
+def write_showcase(folder: Path, work: Path) -> None:
+    """A picture, a spoken question, a video with sound, and `examples.json`; `work` keeps what was spoken."""
     folder.mkdir(parents=True, exist_ok=True)
     dice = np.random.default_rng(7)
     seen = next(p for p in iter(lambda: pictures.picture(dice, written=0, size=SIZE), None) if len(p.shapes) == 3)
-    watched, text = moving(bank, dice)
-    heard, voice = bank.find(QUESTION, dice), surrounded(bank.find(text, dice), dice)
+    watched = next(c for c in iter(lambda: clips.clip(dice, largest=200), None) if c.motion in DIRECTIONS)
+    text = SAID.format(color=watched.color, actor=watched.actor)
+    build(work / "showcase", [QUESTION, text], seed=7, voices=[VOICE])
+    bank = Bank(work / "showcase")
     save(folder / "shapes.png", png(seen.pixels))
-    save(folder / "question.wav", wav(heard.samples))
-    save(folder / "clip.mp4", mp4(watched.frames, watched.seconds, voice.samples))
+    save(folder / "question.wav", wav(bank[0].samples))
+    save(folder / "clip.mp4", mp4(watched.frames, watched.seconds, bank[1].samples))
     picture_answer = next(t.answer for t in asking.questions(seen, dice) if t.answer.startswith("I see"))
     examples = [
         {"file": "shapes.png", "question": "What do you see?", "answer": picture_answer},
@@ -42,15 +43,6 @@ def write_showcase(folder: Path, bank: Bank) -> None:
         },
     ]
     write_json(folder / "examples.json", examples)
-
-
-def moving(bank: Bank, dice: np.random.Generator) -> tuple[clips.Clip, str]:
-    """A clip in which something moves, and a sentence of the bank that names it."""
-    while True:
-        clip = clips.clip(dice, largest=200)
-        text = SAID.format(color=clip.color, actor=clip.actor)
-        if clip.motion in DIRECTIONS and clip.seconds < 4 and text in bank:
-            return clip, text
 
 
 def save(path: Path, content: str) -> None:

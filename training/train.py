@@ -47,7 +47,7 @@ class Training:
 
     def prepare(self) -> None:
         """Speak the sentences and learn the tokenizer."""
-        training_bank(self._speech, lambda done, total: print(f"\rspeaking: {done}/{total}", end="", file=sys.stderr))
+        training_bank(self._speech, spoken_so_far, self._scale)
         if not (self._words / "tokenizer_config.json").exists():
             write_tokenizer(self._words)
 
@@ -72,7 +72,7 @@ class Training:
 
     def export(self, model: PlainOla, folder: Path) -> None:
         write(folder, model, Sizes(), load_tokenizer(self._words), self._words)
-        write_showcase(folder / "examples", Bank(self._speech))
+        write_showcase(folder / "examples", self._work)
 
     @property
     def _speech(self) -> Path:
@@ -135,6 +135,10 @@ def initialise(model: nn.Module) -> None:
             nn.init.normal_(parameter, std=0.02)
         elif name.endswith("weight_v"):
             nn.init.normal_(parameter, std=0.05)
+
+
+def spoken_so_far(done: int, total: int) -> None:
+    print(f"\rspeaking: {done}/{total}", end="\n" if done == total else "", file=sys.stderr, flush=True)
 
 
 def side_by_side(options: argparse.Namespace) -> None:
