@@ -12,7 +12,7 @@ import numpy as np
 
 from training.exam import mp4, png, wav
 from training.vocabulary import write_json
-from training.world import clips, pictures
+from training.world import asking, clips, pictures
 from training.world.speech import Bank, build
 from training.world.words import DIRECTIONS
 
