@@ -32,7 +32,7 @@ from training.vocabulary import CONTROL, load_tokenizer, write_tokenizer
 from training.world.speech import Bank
 
 WORK, DEMO = Path("build/train"), Path("models/ola-demo")
-STEPS = {"looking": 2_000, "listening": 1_800, "tagging": 700}
+STEPS = {"looking": 5_000, "listening": 1_800, "tagging": 900}
 """Of the encoders' own training."""
 PARTS = ("looking", "listening", "language", "tagging")
 """What needs nothing of each other, the longest first."""
