@@ -26,6 +26,8 @@ pytestmark = pytest.mark.engine
 
 DEMO = Path("models/ola-demo")
 QUESTIONS, SEED = 12, 1
+UNTRAINED = [name for name in TASKS if name not in ("images", "written numbers", "text")]
+"""The checkpoint is that of the first stage; these come with the second and third (docs/training.md)."""
 CURL = """#!{python}
 import sys, urllib.request
 request = urllib.request.Request(sys.argv[1], sys.stdin.buffer.read(), {{"Content-Type": "application/json"}})
@@ -41,7 +43,9 @@ def demo() -> Iterator[str]:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.xfail(strict=True)] if n in UNTRAINED else []) for n in TASKS]
+)
 async def test_a_task(demo: str, name: str) -> None:
     """As many right as the bar lets expect of so few, two standard deviations below it at most."""
     task = TASKS[name]
@@ -58,6 +62,7 @@ async def test_a_task(demo: str, name: str) -> None:
     assert right >= QUESTIONS * task.bar - 2 * sqrt(QUESTIONS * task.bar * (1 - task.bar)), said
 
 
+@pytest.mark.xfail(strict=True, reason="two of the three need the third stage")
 def test_the_commands_shown_at_the_start_answer_as_promised(demo: str, tmp_path: Path) -> None:
     curl = tmp_path / "curl"
     curl.write_text(CURL.format(python=sys.executable))

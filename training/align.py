@@ -128,7 +128,7 @@ class Course:
             # The released model begins with a language model that others trained.
             self._job("language", 1_500, 2e-3, talk, (language,)),
             self._job("stage-1-connector", 120, 2e-3, images, (see,)),
-            self._job("stage-1", 1_400, 1.2e-3, images, (vision, language)),
+            self._job("stage-1", 1_000, 8e-4, images, (vision, language)),
             self._job("stage-2", 600, 1e-3, videos, (see, language)),
             self._job("stage-3-connector", 120, 2e-3, {"transcription": 16}, (speak,)),
             self._job("stage-3", 1_800, 1e-3, everything, (see, speak, language)),
