@@ -17,7 +17,8 @@ from transformers import PreTrainedTokenizerBase
 
 from engine.model.plain import PlainOla
 from training.loop import Job, Parts
-from training.rows import FEATURE, UNLABELLED, Batch, Rows
+from training.rows import FEATURE, UNLABELLED, Batch, Heard, Rows, Seen, Watched
+from training.sketch import Sketch, Sketcher
 from training.tasks import World
 from training.thin import hear
 
@@ -43,6 +44,7 @@ class Aligning(nn.Module):
     def __init__(self, model: PlainOla) -> None:
         super().__init__()
         self.model = model
+        self.sketcher = Sketcher(model.backbone.config.hidden_size)
 
     def losses(self, batches: dict[str, list[Batch]]) -> Parts:
         """Means over the tokens of each task, which all count alike."""
@@ -71,9 +73,16 @@ class Aligning(nn.Module):
         rows: Tensor = self.model.backbone.get_input_embeddings()(batch.ids.clamp(min=0))
         if not batch.kinds:
             return rows
-        made = {"image": self.pictures(batch), "video": self.videos(batch), "audio": self.recordings(batch)}
-        features = torch.cat([made[kind].pop(0) for kind in batch.kinds])
-        return rows.masked_scatter((batch.ids == FEATURE)[..., None], features.to(rows.dtype))
+        sketches = [self.sketcher(codes) for codes in batch.sketches]
+        made = {
+            Seen: self.pictures(batch),
+            Watched: self.videos(batch),
+            Heard: self.recordings(batch),
+            Sketch: sketches,
+        }
+        features = {kind.__name__: rows for kind, rows in made.items()}
+        inserted = torch.cat([features[kind].pop(0) for kind in batch.kinds])
+        return rows.masked_scatter((batch.ids == FEATURE)[..., None], inserted.to(rows.dtype))
 
     def pictures(self, batch: Batch) -> list[Tensor]:
         return self.model.vision.images(batch.pictures) if batch.pictures else []

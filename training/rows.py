@@ -21,6 +21,7 @@ from transformers import PreTrainedTokenizerBase
 
 from engine.api import VIDEO_FRAMES
 from engine.preprocess import frame_size, image_rows, image_views, video_frame, view_rows
+from training.sketch import Sketch
 from training.thin import CONTEXT, GROUPS, RATE, Tail, chunk, kept_frames
 from training.world.words import Turn
 
@@ -61,8 +62,9 @@ class Heard:
     samples: Samples
 
 
-Attachment = Seen | Watched | Heard
-KINDS: dict[type, str] = {Seen: "image", Watched: "video", Heard: "audio"}
+Attachment = Seen | Watched | Heard | Sketch
+KINDS: dict[type, str] = {Seen: "image", Watched: "video", Heard: "audio", Sketch: "image"}
+"""What the chat template calls an attachment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +92,10 @@ class Batch:
     """Log of how many rows each one stands for; -inf for padding."""
     labels: Tensor
     kinds: list[str]
-    """Of the attachments, example after example."""
+    """Names of the attachments' types, example after example."""
     pictures: list[tuple[Tensor, Tensor]]
     videos: list[Tensor]
+    sketches: list[Tensor]
     waves: Tensor
     tail: Tail | None
 
@@ -162,9 +165,10 @@ class Rows:
             positions,
             weights,
             labels,
-            [KINDS[type(a)] for a in attached],
+            [type(a).__name__ for a in attached],
             [views(a.pixels) for a in attached if isinstance(a, Seen)],
             [frames(a.frames) for a in attached if isinstance(a, Watched)],
+            [torch.from_numpy(a.codes) for a in attached if isinstance(a, Sketch)],
             torch.stack(waves) if waves else torch.zeros(0),
             tail,
         )
@@ -216,6 +220,8 @@ def rows_of(attachment: Attachment, tail: Tail | None) -> Strip:
             return video_rows(frames)
         case Heard():
             return sound_rows(tail)
+        case Sketch(_, positions, weights, span):
+            return Strip(positions, weights, span)
 
 
 def sound_rows(tail: Tail | None) -> Strip:

@@ -8,6 +8,7 @@ import numpy as np
 
 from training.hearing import surrounded
 from training.rows import SYSTEM, Example, Heard, Samples, Seen, Watched
+from training.sketch import sketched
 from training.world import asking, clips, pictures, sounds, talk
 from training.world.sentences import for_video
 from training.world.speech import Bank
@@ -50,6 +51,12 @@ class World:
         scene = listed(shown) if shown else f"the number {drawn.number}"
         first, *more = chosen(asking.questions(drawn, dice), dice)
         return Example((Turn(f"The image shows {scene}. {first.question}", first.answer), *more), system=system(dice))
+
+    def sketch(self, dice: np.random.Generator) -> Example:
+        """A picture as rows that say what is there."""
+        drawn = pictures.picture(dice, size=self._size(dice), written=0.2)
+        turns = chosen(asking.questions(drawn, dice), dice)
+        return Example(turns, (sketched(drawn, dice),), system(dice), text_first(dice))
 
     def video(self, dice: np.random.Generator) -> Example:
         clip = self._clip(dice)
@@ -107,6 +114,9 @@ class World:
         unique = dict.fromkeys(turns[place] for place in order)
         attachments = Watched(clip.frames, clip.seconds), Heard(samples)
         return Example(tuple(unique), attachments, system(dice), text_first(dice))
+
+    def _size(self, dice: np.random.Generator) -> tuple[int, int]:
+        return int(dice.integers(64, 200)), int(dice.integers(64, 200))
 
     def _clip(self, dice: np.random.Generator) -> clips.Clip:
         count = 64 if self.whole else int(dice.integers(FEWEST_FRAMES, MOST_FRAMES + 1))

@@ -74,7 +74,7 @@ def test_only_answers_are_learned(rows: Rows, checkpoint: Path) -> None:
 
 @pytest.mark.parametrize("attachments", [(PICTURE,), (CLIP,), (RECORDING,), (PICTURE, RECORDING), (CLIP, RECORDING)])
 def test_whole_rows_are_the_served_rows(
-    attachments: tuple[trained_rows.Attachment, ...], module: Aligning, rows: Rows, checkpoint: Path
+    attachments: tuple[Seen | Watched | Heard, ...], module: Aligning, rows: Rows, checkpoint: Path
 ) -> None:
     """All rows of an example, embedded as in training, against the yardstick of parity."""
     example = Example(TURNS[:1], attachments)
@@ -97,7 +97,7 @@ def test_whole_rows_are_the_served_rows(
     assert float(batch.weights.abs().max()) == 0
 
 
-def served(attachment: trained_rows.Attachment) -> Image | Video | Sound:
+def served(attachment: Seen | Watched | Heard) -> Image | Video | Sound:
     match attachment:
         case Seen(pixels):
             return Image(pixels, "")

@@ -79,13 +79,16 @@ def test_names_of_one_sound_are_one_phoneme() -> None:
     assert phoneme("3") != phoneme("3:")
 
 
-def test_finds_by_text(bank: Bank) -> None:
+def test_finds_by_words(bank: Bank) -> None:
     dice = np.random.default_rng(0)
     lengths = {len(bank.find("Where is the blue square?", dice).samples) for _ in range(20)}
     assert lengths == {len(bank[0].samples), len(bank[5].samples)}
     assert bank.any(dice).text in _TEXTS
+    assert bank.find("where is the blue square", dice).text == "Where is the blue square?"
+    assert "where is the blue square" in bank
+    assert "Where is the pink square?" not in bank
     with pytest.raises(KeyError):
-        bank.find("where is the blue square", dice)
+        bank.find("Where is the pink square?", dice)
 
 
 def test_an_interrupted_build_goes_on_to_the_same_bank(
