@@ -21,9 +21,10 @@ from engine.model.plain import PlainOla
 from engine.penalty import KEY
 from engine.processor import PLACEHOLDERS
 from tests import golden_media, golden_set
-from tests.engine.small_checkpoint import Recipe, write, write_json, write_shards
+from tests.engine.small_checkpoint import Recipe, write, write_shards
 from tests.ola_process import StartError, ola_serve
 from tests.test_parity import ask, parts
+from training.vocabulary import write_json
 
 # That the penalty skips the prompt is what the reference does.
 pytestmark = [

@@ -1,1 +1,1 @@
-"""Trains the demo model: a small Ola for a small world, by the paper's progressive modality alignment (section 3.4)."""
+"""Trains the demo model, a small Ola for a small world, by progressive modality alignment (arXiv 2502.04328)."""

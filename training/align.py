@@ -1,4 +1,4 @@
-"""The paper's progressive modality alignment (section 3.4): text and images, then video, then sound.
+"""The paper's progressive modality alignment (arXiv 2502.04328): text and images, then video, then sound.
 
 Each stage begins by training only the connector of the new modality, with everything else frozen.
 """
@@ -30,12 +30,10 @@ class Mixture:
     world: World
     counts: dict[str, int]
     """Names of the methods of `World`."""
-    whole: bool = False
-    """Train on all rows, as serving does, instead of few that stand for them."""
 
     def batch(self, rows: Rows, dice: np.random.Generator) -> dict[str, list[Batch]]:
         drawn = {task: [getattr(self.world, task)(dice) for _ in range(count)] for task, count in self.counts.items()}
-        return {task: rows.batches(examples, dice, thin=not self.whole) for task, examples in drawn.items()}
+        return {task: rows.batches(examples, dice) for task, examples in drawn.items()}
 
 
 class Aligning(nn.Module):
@@ -150,11 +148,8 @@ class Course:
         rate: float,
         counts: dict[str, int],
         trained: tuple[nn.Module, ...],
-        **options: bool,
     ) -> Job:
-        world = World(self._world.bank, whole=options.get("whole", False))
-        mixture = Mixture(world, counts, **options)
-        batch = partial(mixture.batch, self.rows)
+        batch = partial(Mixture(self._world, counts).batch, self.rows)
         return Job(
             name, max(1, round(steps * self._scale)), rate, batch, self.module.losses, trained, seed=len(name) + 10
         )

@@ -18,7 +18,7 @@ from engine.api import SAMPLE_RATE
 from training.rows import Example, Heard, Pixels, Samples, Seen, Watched
 from training.tasks import NO_VOICE, World
 from training.world import talk
-from training.world.words import Turn
+from training.world.words import Turn, bare
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +33,12 @@ class Question:
         """Word for word, but for case and punctuation; any story of five to eight sentences is one."""
         if self.task == "text: a story":
             return 5 <= sum(said.count(stop) for stop in ".!?") <= 8
-        return words(said) == words(self.answer)
-
-
-def words(text: str) -> list[str]:
-    return "".join(c if c.isalnum() or c == "'" else " " for c in text.lower()).split()
+        return bare(said) == bare(self.answer)
 
 
 def word_errors(said: str, truth: str) -> tuple[int, int]:
     """Levenshtein distance in words, and how many words there were to hear."""
-    heard, spoken = words(said), words(truth)
+    heard, spoken = bare(said), bare(truth)
     row = list(range(len(spoken) + 1))
     for i, word in enumerate(heard, 1):
         before, row[0] = row[0], i

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from engine.api import SAMPLE_RATE
 from engine.model.senses import Hearing
 from training.loop import Job, Parts
-from training.thin import BANDS, FRAME_SAMPLES, Tail, chunk, listen, tag
+from training.thin import BANDS, Tail, chunk, listen, tag
 from training.world.sentences import VOCABULARY
 from training.world.sounds import noisy, sound
 from training.world.speech import PHONEMES, Bank, Utterance, placed
@@ -28,7 +28,6 @@ from training.world.words import transcript
 LETTERS = "abcdefghijklmnopqrstuvwxyz' "
 EVENTS, COUNTS = 7, 6
 """Kinds of sound in `training.world.sounds`, silence included, and how many beeps there have been."""
-UNLABELLED = -100
 WORDS = {word: number for number, word in enumerate(VOCABULARY, 1)}
 """Numbers of the words; 0 is none, and the last one any other."""
 
@@ -87,7 +86,7 @@ class Tagging(nn.Module):
 
 
 def labelled(logits: Tensor, labels: Tensor) -> Tensor:
-    return F.cross_entropy(logits.flatten(0, -2), labels.flatten(), ignore_index=UNLABELLED)
+    return F.cross_entropy(logits.flatten(0, -2), labels.flatten())
 
 
 def listening(hearing: Hearing, bank: Bank, steps: int) -> tuple[Job, Listening]:
@@ -154,6 +153,3 @@ def framed(labels: Sequence[npt.NDArray[np.integer]], frames: int, *, stretched:
         if stretched and len(line):
             row[len(line) :] = int(line[-1])
     return table
-
-
-assert FRAME_SAMPLES == SAMPLE_RATE // 50

@@ -60,8 +60,6 @@ class Batches(Dataset[Any]):
         return self._end - self._start
 
     def __getitem__(self, index: int) -> Any:
-        if index >= len(self):
-            raise IndexError
         return self._batch(np.random.default_rng([self._seed, self._start + index]))
 
 
@@ -106,13 +104,7 @@ class Run:
         bar = tqdm(batches, job.name, job.steps, initial=self.step, mininterval=5, smoothing=0.02)
         for batch in bar:
             optimizer.set_rate(job.rate * scheduled(self.step / job.steps))
-            precise = torch.autocast(self.device.type, torch.bfloat16, enabled=fast_bfloat16(self.device))
-            with precise, PlainAttention():
-                losses = job.loss(to(batch, self.device))
-            total = torch.stack(list(losses.values())).sum()
-            total.backward()
-            nn.utils.clip_grad_norm_(parameters, LARGEST_GRADIENT)
-            optimizer.step()
+            losses = descend(job.loss, to(batch, self.device), optimizer, parameters)
             self.step += 1
             means.add(losses)
             if self.step % 50 == 0 or self.step == job.steps:
@@ -130,20 +122,32 @@ class Run:
         write(self._running, state)
 
 
+def descend(loss: Callable[[Any], Parts], batch: Any, optimizer: Optimizer, parameters: list[nn.Parameter]) -> Parts:
+    """One step of the optimizer down the sum of the losses."""
+    device = parameters[0].device
+    precise = torch.autocast(device.type, torch.bfloat16, enabled=fast_bfloat16(device))
+    with precise, PlainAttention():
+        losses = loss(batch)
+    torch.stack(list(losses.values())).sum().backward()
+    nn.utils.clip_grad_norm_(parameters, LARGEST_GRADIENT)
+    optimizer.step()
+    return losses
+
+
 class Means:
     """Mean losses since the last line of the curve."""
 
     def __init__(self) -> None:
         self._sums: dict[str, float] = {}
-        self._counts: dict[str, int] = {}
+        self._count = 0
 
     def add(self, losses: Parts) -> None:
         for name, loss in losses.items():
             self._sums[name] = self._sums.get(name, 0.0) + float(loss.detach())
-            self._counts[name] = self._counts.get(name, 0) + 1
+        self._count += 1
 
     def values(self) -> dict[str, float]:
-        return {name: round(total / self._counts[name], 4) for name, total in self._sums.items()}
+        return {name: round(total / self._count, 4) for name, total in self._sums.items()}
 
     def __str__(self) -> str:
         return " ".join(f"{name} {value:.3f}" for name, value in self.values().items())

@@ -1,7 +1,7 @@
 """Muon for the matrices inside the networks, AdamW for everything else.
 
-Muon (Jordan et al. 2024) makes each step's update orthogonal. On these small networks it needed half of AdamW's
-pictures to the same accuracy (LOG.md, 2026-11-20).
+Muon (Jordan et al. 2024) makes each step's update orthogonal. On these small networks it learned
+more than AdamW from as many pictures (LOG.md, 2026-11-20).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """`make orders`: the paper's Figure 3 in small. Three orders in which to learn the modalities, from the same start.
 
-Direct mixing draws examples as the paper's data are sized, balanced sampling as many of each modality, progressive
+Direct mixing draws mostly images, as data lie about, balanced sampling as many of each modality, progressive
 alignment brings one modality after the other and repeats the earlier ones. Steps, batch, rate and start are the same.
 """
 
@@ -13,12 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
 from training.align import Aligning, Mixture
-from training.attention import PlainAttention
-from training.loop import LARGEST_GRADIENT, fast_bfloat16, only, scheduled
+from training.loop import descend, only, scheduled
 from training.optimizer import Optimizer
 from training.rows import UNLABELLED, Batch, Rows
 from training.tasks import World
@@ -31,11 +30,10 @@ MODALITIES = {
     "video": ("video",),
     "sound": ("transcription", "spoken_question", "sound", "picture_and_speech", "video_with_sound"),
 }
-AS_IN_THE_PAPER = {"image": 0.71, "video": 0.18, "sound": 0.11}
-"""Shares of the modalities among the examples of the paper's three stages (its section 4.1)."""
+MOSTLY_IMAGES = {"image": 0.71, "video": 0.18, "sound": 0.11}
+"""Shares of the modalities where data are taken as they lie about; the numbers are ours."""
 EXAMPLES, STEPS, RATE, SEED = 12, 180, 1e-3, 5
 """In a step, in a run, the highest learning rate, and what the examples are drawn from."""
-DEVICE = torch.device("cpu")
 PROBES, PROBE_STEPS = 24, 30
 """Held-out examples of each task, and how often they are asked."""
 
@@ -53,7 +51,7 @@ def progressive(done: float) -> dict[str, float]:
 
 
 ORDERS: dict[str, Share] = {
-    "direct mixing": lambda done: AS_IN_THE_PAPER,
+    "direct mixing": lambda done: MOSTLY_IMAGES,
     "balanced sampling": lambda done: dict.fromkeys(MODALITIES, 1 / 3),
     "progressive alignment": progressive,
 }
@@ -107,11 +105,8 @@ def trained(start: Aligning, rows: Rows, world: World, share: Share, probe: Prob
         for step in tqdm(range(STEPS), name):
             dice = np.random.default_rng([SEED, step])
             batch = Mixture(world, mixed(share(step / STEPS), dice)).batch(rows, dice)
-            with torch.autocast("cpu", torch.bfloat16, enabled=fast_bfloat16(DEVICE)), PlainAttention():
-                torch.stack(list(module.losses(batch).values())).sum().backward()
-            nn.utils.clip_grad_norm_(list(parameters.values()), LARGEST_GRADIENT)
             optimizer.set_rate(RATE * scheduled(step / STEPS))
-            optimizer.step()
+            descend(module.losses, batch, optimizer, list(parameters.values()))
             if (step + 1) % PROBE_STEPS == 0:
                 yield {"step": step + 1, **probe(module)}
 

@@ -16,6 +16,7 @@ import httpx
 import numpy as np
 
 from loadtests.machine import facts
+from loadtests.stream import AnswerReader
 from training.exam import Exam, Question, word_errors
 from training.spoken import held_out_bank
 from training.tasks import World
@@ -107,11 +108,14 @@ async def speed(url: str, exam: Exam) -> list[str]:
 
 
 async def streamed(client: httpx.AsyncClient, body: dict[str, Any]) -> float:
-    """Tokens a second between the first and the last of one answer."""
-    async with client.stream("POST", "/v1/chat/completions", json=body | {"stream": True}) as reply:
-        lines = reply.aiter_lines()
-        times = [time.perf_counter() async for line in lines if '"content":"' in line and '"content":""' not in line]
-    return (len(times) - 1) / (times[-1] - times[0])
+    """Tokens a second after the first of one answer."""
+    reader = AnswerReader()
+    body |= {"stream": True, "stream_options": {"include_usage": True}}
+    async with client.stream("POST", "/v1/chat/completions", json=body) as reply:
+        async for piece in reply.aiter_bytes():
+            reader.feed(piece, time.perf_counter())
+    assert reader.first_words is not None
+    return (reader.tokens - 1) / (time.perf_counter() - reader.first_words)
 
 
 def orders(path: Path) -> list[str]:

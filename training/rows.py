@@ -18,6 +18,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
+from transformers.utils.chat_template_utils import _compile_jinja_template
 
 from engine.api import VIDEO_FRAMES
 from engine.preprocess import frame_size, image_rows, image_views, video_frame, view_rows
@@ -118,15 +119,9 @@ def conversation(example: Example) -> str:
         attached = parts if place == 0 else []
         content = text + attached if example.text_first else attached + text
         messages += [{"role": "user", "content": content}, {"role": "assistant", "content": turn.answer}]
-    return rendered(messages)
-
-
-def rendered(messages: Sequence[dict[str, object]], *, ask: bool = False) -> str:
-    """The chat template applied, by the engine that serving uses for it; `ask` opens the answer."""
-    from transformers.utils.chat_template_utils import _compile_jinja_template
-
-    text: str = _compile_jinja_template(TEMPLATE).render(messages=messages, add_generation_prompt=ask)
-    return text
+    # The engine that serving uses for it; compiled once.
+    served: str = _compile_jinja_template(TEMPLATE).render(messages=messages)
+    return served
 
 
 class Rows:

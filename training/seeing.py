@@ -23,10 +23,9 @@ from engine.model.oryx_vit import Attention, Block, OryxViT
 from engine.model.senses import Vision, normalise
 from engine.preprocess import CELL, image_views
 from training.loop import Job, Parts
-from training.world.cells import cells
+from training.world.cells import KINDS, SHADES, cells
 from training.world.crowds import crowd
 from training.world.pictures import Picture, picture
-from training.world.words import COLORS, SHAPES
 
 POSITIONS, WAVES, HIGHEST, SHARPNESS = 32, 8, 8.0, 1.19
 """Channels that say where a patch is; waves per axis; periods of the shortest over a picture; size of the queries."""
@@ -37,7 +36,6 @@ OFFSETS = (
     ((0.0, 0.0), (0.25, 0.0), (0.0, 0.25), (-0.25, -0.25)),
 )
 """Where the heads of each layer begin to look: down and right, as parts of the picture."""
-KINDS, SHADES = 1 + len(SHAPES) + 10, 1 + len(COLORS)
 SMALLEST, LARGEST, AREA = 5, 10, 24 * 256**2
 """Sides of a batch's pictures in cells, and how many pixels they have together."""
 LOW_VIEWS, LOW, CROWDED = 10, 0.3, 0.5

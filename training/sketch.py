@@ -14,12 +14,11 @@ import numpy.typing as npt
 from torch import Tensor, nn
 
 from engine.preprocess import CELL, high_size, low_size
-from training.world.cells import Cells, cells
+from training.world.cells import KINDS, SHADES, Cells, cells
 from training.world.pictures import Picture
-from training.world.words import COLORS, SHAPES
 
 MARKS = ("begin", "newline", "sep", "end")
-KINDS, SHADES, THIRDS = 1 + len(SHAPES) + 10, 1 + len(COLORS), 9
+THIRDS = 9
 FIELDS = len(MARKS) + KINDS + SHADES + 1 + THIRDS + 2
 """What a row says: a mark; or kind, color, whether an object's centre is here, which third it is, and where."""
 INNER, EMPTY = 4, 6

@@ -2,7 +2,7 @@
 
 Ola pads every recording to 30 s and takes 64 frames of every video, so most rows say the same as others. Attention over
 n equal keys is attention over one key whose logit is log n larger; so one of them is kept, in its own position, and
-carries that weight. The last steps of the training run on all rows, as serving does.
+carries that weight.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from engine.api import VIDEO_FRAMES
+from engine.api import SAMPLE_RATE, VIDEO_FRAMES
 from engine.model.senses import Hearing
 from engine.preprocess import CHUNK_SAMPLES
 
@@ -27,7 +27,7 @@ UNIT_SECONDS = 0.8
 """Recordings are cut to multiples of this: the least that is whole rows of the prompt and whole patches of BEATs."""
 MARGIN_SECONDS = 0.32
 """Silence that is always kept after the sound, so that no convolution sees the cut."""
-FRAME_SAMPLES = 320
+FRAME_SAMPLES = SAMPLE_RATE // 50
 CONTEXT, RATE = 1500, 10
 """Encoder frames of a chunk, and how many make one row of the prompt."""
 
@@ -42,8 +42,8 @@ class Tail:
     @classmethod
     def drawn(cls, samples: int, dice: np.random.Generator) -> Tail | None:
         """For recordings of at most `samples`; None if too little silence follows them."""
-        unit = round(UNIT_SECONDS * 16_000)
-        frames = -(-(samples + round(MARGIN_SECONDS * 16_000)) // unit) * unit // FRAME_SAMPLES
+        unit = round(UNIT_SECONDS * SAMPLE_RATE)
+        frames = -(-(samples + round(MARGIN_SECONDS * SAMPLE_RATE)) // unit) * unit // FRAME_SAMPLES
         first, end = frames // RATE, CONTEXT // RATE
         if end - first < 2 * GROUPS:
             return None

@@ -18,19 +18,12 @@ from engine.checkpoint import BEATS, WHISPER, sense_parameters
 from engine.config import BeatsDims, HearingDims, OlaConfig, VisionDims, WhisperDims
 from engine.model.plain import PlainOla
 from tests import golden_set
+from training.export import BEATS_KIND as TRAINED_BEATS
+from training.export import TOKENIZER, beneath
+from training.sizes import BEATS_FILE, WHISPER_FILE
+from training.vocabulary import write_json
 
-WHISPER_FILE, BEATS_FILE = "large-v3.pt", "BEATs_iter3_plus_AS2M_finetuned_on_AS2M_cpt2.pt"
-TOKENIZER = ("vocab.json", "merges.txt", "added_tokens.json", "special_tokens_map.json", "tokenizer_config.json")
-
-BEATS_KIND = {
-    "relative_position_embedding": True,
-    "gru_rel_pos": True,
-    "deep_norm": True,
-    "layer_norm_first": False,
-    "activation_fn": "gelu",
-    "finetuned_model": True,
-    "predictor_class": 3,
-}
+BEATS_KIND = TRAINED_BEATS | {"finetuned_model": True, "predictor_class": 3}
 WHISPER_DECODER = {"n_vocab": 8, "n_text_ctx": 4, "n_text_state": 4, "n_text_head": 1, "n_text_layer": 1}
 
 
@@ -92,7 +85,9 @@ def write(folder: Path, recipe: Recipe) -> dict[str, Tensor]:
     """Make the checkpoint in `folder`; returns the model's tensors by name."""
     tensors = random_tensors(recipe)
     write_json(folder / "config.json", recipe.config_json())
-    for name in ("generation_config.json", *TOKENIZER, *(["tokenizer.json"] if recipe.tokenizer_json else [])):
+    for name in ("generation_config.json", *TOKENIZER):
+        if name == "tokenizer.json" and not recipe.tokenizer_json:
+            continue
         shutil.copy(golden_set.CHECKPOINT / name, folder / name)
     write_shards(folder, stored(tensors, recipe), recipe.shards)
     if recipe.hears and recipe.encoder_files:
@@ -167,11 +162,3 @@ def write_encoders(folder: Path, tensors: Mapping[str, Tensor], recipe: Recipe) 
         "label_dict": {0: "/m/0", 1: "/m/1", 2: "/m/2"},
     }
     torch.save(content, folder / BEATS_FILE)
-
-
-def beneath(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
-
-
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=2), encoding="utf-8")

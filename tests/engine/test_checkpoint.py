@@ -21,15 +21,9 @@ from engine import checkpoint
 from engine.checkpoint import BEATS, WHISPER, CheckpointError, Ledger, backbone_shapes, describe_hearing
 from engine.config import BeatsDims, OlaConfig, WhisperDims
 from engine.model.plain import PlainOla
-from tests.engine.small_checkpoint import (
-    BEATS_FILE,
-    WHISPER_FILE,
-    Recipe,
-    write,
-    write_encoders,
-    write_json,
-    write_shards,
-)
+from tests.engine.small_checkpoint import Recipe, write, write_encoders, write_shards
+from training.sizes import BEATS_FILE, WHISPER_FILE
+from training.vocabulary import write_json
 
 Tensors = dict[str, Tensor]
 

@@ -15,6 +15,8 @@ from training.world.pictures import Picture, Shape
 from training.world.words import COLORS, SHAPES
 
 Labels = npt.NDArray[np.int8]
+KINDS, SHADES = 1 + len(SHAPES) + 10, 1 + len(COLORS)
+"""How many kinds and colors there are, none included."""
 
 
 @dataclass(frozen=True, slots=True)

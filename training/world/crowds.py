@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 from engine.preprocess import Pixels
 from training.world.chance import pick
 from training.world.paint import background, contrasting, ink, with_noise
-from training.world.pictures import Box, Digit, Picture, Shape, boxes
+from training.world.pictures import Box, Digit, Picture, Shape, boxes, placed
 from training.world.sprites import DIGIT_HEIGHT, font, look
 from training.world.words import SHAPES
 
@@ -46,10 +46,7 @@ def draw(
     chosen, kind = contrasting(dice, ground[top:bottom, left:right]), pick(dice, SHAPES)
     if chosen is None:
         return None
-    colors, cover = look(dice, kind, chosen[1]).sprite(right - left)
-    canvas.paste(colors, (left, top), cover)
-    mask[top:bottom, left:right][np.asarray(cover) > 127] = number
-    return Shape(kind, chosen[0], (left + right) / 2, (top + bottom) / 2, right - left)
+    return placed(look(dice, kind, chosen[1]), kind, chosen[0], canvas, mask, box, number)
 
 
 def write(

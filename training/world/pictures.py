@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from engine.preprocess import Pixels
 from training.world.chance import pick
 from training.world.paint import background, contrasting, ink, squeezed, with_noise
-from training.world.sprites import DIGIT_HEIGHT, font, look
+from training.world.sprites import DIGIT_HEIGHT, Look, font, look
 from training.world.words import SHAPES
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom; right and bottom are outside
@@ -143,11 +143,26 @@ def _draw(
                 break
         else:
             continue
-        colors, cover = look(dice, kind, chosen[1]).sprite(right - left)
-        canvas.paste(colors, (left, top), cover)
-        drawn.append(Shape(kind, chosen[0], (left + right) / 2, (top + bottom) / 2, right - left))
-        mask[top:bottom, left:right][np.asarray(cover) > 127] = len(drawn)
+        box = left, top, right, bottom
+        drawn.append(placed(look(dice, kind, chosen[1]), kind, chosen[0], canvas, mask, box, len(drawn) + 1))
     return tuple(drawn) if drawn else _draw(dice, canvas, ground, mask)
+
+
+def placed(
+    drawn: Look,
+    kind: str,
+    color: str,
+    canvas: Image.Image,
+    mask: npt.NDArray[np.uint8],
+    box: Box,
+    number: int,
+) -> Shape:
+    """Paints a shape into the square box, on the canvas and as `number` into the mask."""
+    left, top, right, bottom = box
+    colors, cover = drawn.sprite(right - left)
+    canvas.paste(colors, (left, top), cover)
+    mask[top:bottom, left:right][np.asarray(cover) > 127] = number
+    return Shape(kind, color, (left + right) / 2, (top + bottom) / 2, right - left)
 
 
 def _write(

@@ -61,9 +61,10 @@ def listed(items: list[str]) -> str:
 
 
 def transcript(text: str) -> str:
-    """As a transcript is written: lower case, no punctuation, numbers in words.
+    """As a transcript is written: lower case, no punctuation, numbers in words."""
+    return " ".join(in_words(int(word)) if word.isdecimal() and len(word) < 4 else word for word in bare(text))
 
-    An apostrophe stays: it belongs to its word.
-    """
-    kept = "".join(c if c.isalnum() or c == "'" else " " for c in text.lower())
-    return " ".join(in_words(int(word)) if word.isdecimal() and len(word) < 4 else word for word in kept.split())
+
+def bare(text: str) -> list[str]:
+    """The words in lower case, without punctuation but for the apostrophe, which belongs to its word."""
+    return "".join(c if c.isalnum() or c == "'" else " " for c in text.lower()).split()
