@@ -5,7 +5,7 @@ Each stage begins by training only the connector of the new modality, with every
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -17,10 +17,11 @@ from transformers import PreTrainedTokenizerBase
 
 from engine.model.plain import PlainOla
 from training.loop import Job, Parts
-from training.rows import FEATURE, UNLABELLED, Batch, Heard, Rows, Seen, Watched
+from training.rows import FEATURE, UNLABELLED, Batch, Example, Heard, Rows, Seen, Watched
 from training.sketch import Sketch, Sketcher
 from training.tasks import World
-from training.thin import hear
+from training.thin import Tail, hear
+from training.world.speech import Bank
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +30,17 @@ class Mixture:
 
     world: World
     counts: dict[str, int]
-    """Names of the methods of `World`."""
+    """By names of methods of `World`; behind `sketched` their examples are sketches."""
 
     def batch(self, rows: Rows, dice: np.random.Generator) -> dict[str, list[Batch]]:
-        drawn = {task: [getattr(self.world, task)(dice) for _ in range(count)] for task, count in self.counts.items()}
+        drawn = {task: [self._example(task, dice) for _ in range(count)] for task, count in self.counts.items()}
         return {task: rows.batches(examples, dice) for task, examples in drawn.items()}
+
+    def _example(self, task: str, dice: np.random.Generator) -> Example:
+        *sketched, name = task.split()
+        world = replace(self.world, sketched=bool(sketched))
+        example: Example = getattr(world, name)(dice)
+        return example
 
 
 class Aligning(nn.Module):
@@ -60,7 +67,7 @@ class Aligning(nn.Module):
     def logits(self, batch: Batch) -> Tensor:
         """What should follow each labelled row: [labelled rows, vocabulary]."""
         rows = self.embedded(batch)
-        mask = causal(batch.weights).to(rows.dtype)
+        mask = causal(batch.weights, batch.parts).to(rows.dtype)
         backbone: Any = self.model.backbone
         hidden = backbone.model(inputs_embeds=rows, attention_mask=mask, position_ids=batch.positions, use_cache=False)
         logits: Tensor = backbone.lm_head(hidden.last_hidden_state[batch.labels != UNLABELLED])
@@ -79,7 +86,8 @@ class Aligning(nn.Module):
             Sketch: sketches,
         }
         features = {kind.__name__: rows for kind, rows in made.items()}
-        inserted = torch.cat([features[kind].pop(0) for kind in batch.kinds])
+        given = [features[kind].pop(0) for kind in batch.kinds]
+        inserted = torch.cat([rows if k is None else rows[k] for rows, k in zip(given, batch.kept, strict=True)])
         return rows.masked_scatter((batch.ids == FEATURE)[..., None], inserted.to(rows.dtype))
 
     def pictures(self, batch: Batch) -> list[Tensor]:
@@ -89,37 +97,64 @@ class Aligning(nn.Module):
         return self.model.vision.videos(batch.videos) if batch.videos else []
 
     def recordings(self, batch: Batch) -> list[Tensor]:
-        if not len(batch.waves):
-            return []
+        return self.heard(batch.waves, batch.tail) if len(batch.waves) else []
+
+    def heard(self, waves: Tensor, tail: Tail | None) -> list[Tensor]:
+        """Rows of recordings `[n, CHUNK_SAMPLES]`, thinned."""
         hearing = self.model.hearing
         assert hearing is not None
         projector = hearing.projector
-        rows = projector(hear(hearing, batch.waves, batch.tail))
+        rows = projector(hear(hearing, waves, tail))
         begin, end = projector.speech_begin.expand(len(rows), 1, -1), projector.speech_end.expand(len(rows), 1, -1)
         return list(torch.cat([begin, rows, end], dim=1))
 
 
-def causal(weights: Tensor) -> Tensor:
-    """Attention mask [examples, 1, rows, rows] of rows that stand for several: what is added to their logits."""
+def causal(weights: Tensor, parts: Tensor) -> Tensor:
+    """Attention mask [examples, 1, rows, rows]: what is added to the logits of rows that stand for several.
+
+    Rows see what is before them in their own part and in part 0.
+    """
+    never = float("-inf")
     length = weights.shape[1]
-    past = torch.full((length, length), float("-inf"), device=weights.device).triu(1)
-    return (weights[:, None, :] + past)[:, None]
+    past = torch.full((length, length), never, device=weights.device).triu(1)
+    apart = (parts[:, None, :] != parts[:, :, None]) & (parts[:, None, :] > 0)
+    return ((weights[:, None, :] + past).masked_fill(apart, never))[:, None]
 
 
 class Course:
-    """The stages as jobs. `scale` shortens all of them alike."""
+    """The language model's own training and the stages, as jobs. `scale` shortens all of them alike."""
 
-    def __init__(self, model: PlainOla, tokenizer: PreTrainedTokenizerBase, bank: Any, scale: float = 1.0) -> None:
+    def __init__(self, model: PlainOla, tokenizer: PreTrainedTokenizerBase, bank: Bank, scale: float = 1.0) -> None:
         self.module, self.rows, self._scale = Aligning(model), Rows(tokenizer), scale
-        self._model, self._world = model, World(bank)
+        self._model, self._world, self._tokenizer = model, World(bank), tokenizer
 
-    def jobs(self) -> list[Job]:
+    def language(self) -> Job:
+        """The released model begins with a language model that others trained; ours learns to talk here."""
+        return self._job("language", 1_500, 2e-3, {"text": 22, "described": 8}, (self._model.backbone,), 18)
+
+    def sketches(self) -> Job:
+        """What can be asked about pictures, clips and recordings, before any is seen or heard."""
+        backbone = self._model.backbone
+        self.module.sketcher.take_words(backbone.get_input_embeddings().weight, self._tokenizer)
+        counts = {
+            "text": 8,
+            "sketched picture": 16,
+            "sketched video": 3,
+            "sketched transcription": 8,
+            "sketched spoken_question": 4,
+            "sketched sound": 1,
+            "sketched picture_and_speech": 2,
+            "sketched video_with_sound": 3,
+        }
+        return self._job("sketches", 1_400, 7e-4, counts, (backbone,), 19)
+
+    def stages(self) -> list[Job]:
         """In their order; each goes on from the one before."""
         model = self._model
         vision, hearing, language = model.vision, model.hearing, model.backbone
         assert hearing is not None
         see, speak = vision.projector, hearing.projector
-        talk, images = {"text": 22, "described": 8}, {"text": 8, "picture": 4}
+        images = {"text": 8, "picture": 4}
         videos = {"text": 5, "picture": 2, "video": 3}
         everything = {
             "text": 4,
@@ -132,13 +167,11 @@ class Course:
             "video_with_sound": 2,
         }
         return [
-            # The released model begins with a language model that others trained.
-            self._job("language", 1_500, 2e-3, talk, (language,)),
-            self._job("stage-1-connector", 120, 2e-3, images, (see,)),
-            self._job("stage-1", 1_000, 8e-4, images, (vision, language)),
-            self._job("stage-2", 600, 1e-3, videos, (see, language)),
-            self._job("stage-3-connector", 120, 2e-3, {"transcription": 16}, (speak,)),
-            self._job("stage-3", 1_800, 1e-3, everything, (see, speak, language)),
+            self._job("stage-1-connector", 120, 2e-3, images, (see,), 27),
+            self._job("stage-1", 1_000, 8e-4, images, (vision, language), 28),
+            self._job("stage-2", 600, 1e-3, videos, (see, language), 29),
+            self._job("stage-3-connector", 120, 2e-3, {"transcription": 16}, (speak,), 30),
+            self._job("stage-3", 1_800, 1e-3, everything, (see, speak, language), 31),
         ]
 
     def _job(
@@ -148,8 +181,7 @@ class Course:
         rate: float,
         counts: dict[str, int],
         trained: tuple[nn.Module, ...],
+        seed: int,
     ) -> Job:
         batch = partial(Mixture(self._world, counts).batch, self.rows)
-        return Job(
-            name, max(1, round(steps * self._scale)), rate, batch, self.module.losses, trained, seed=len(name) + 10
-        )
+        return Job(name, max(1, round(steps * self._scale)), rate, batch, self.module.losses, trained, seed)

@@ -20,16 +20,12 @@ from engine.api import SAMPLE_RATE
 from engine.model.senses import Hearing
 from training.loop import Job, Parts
 from training.thin import BANDS, Tail, chunk, listen, tag
-from training.world.sentences import VOCABULARY
-from training.world.sounds import noisy, sound
+from training.world.sentences import WORDS, numbered
+from training.world.sounds import COUNTS, EVENTS, noisy, sound
 from training.world.speech import PHONEMES, Bank, Utterance, placed
 from training.world.words import transcript
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz' "
-EVENTS, COUNTS = 7, 6
-"""Kinds of sound in `training.world.sounds`, silence included, and how many beeps there have been."""
-WORDS = {word: number for number, word in enumerate(VOCABULARY, 1)}
-"""Numbers of the words; 0 is none, and the last one any other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +48,7 @@ class Listening(nn.Module):
         width = hearing.whisper.positional_embedding.shape[1]
         self.hearing = hearing
         self.phonemes = nn.Linear(width, len(PHONEMES))
-        self.words = nn.Linear(width, len(WORDS) + 2)
+        self.words = nn.Linear(width, WORDS)
         self.letters = nn.Linear(width, len(LETTERS) + 1)
 
     def losses(self, batch: Hear) -> Parts:
@@ -131,8 +127,7 @@ def wordless(dice: np.random.Generator) -> Utterance:
 
 def word_numbers(said: Utterance) -> npt.NDArray[np.int64]:
     """Number of the word that is spoken in each frame."""
-    numbers = [WORDS.get(word, len(WORDS) + 1) for word in transcript(said.text).split()]
-    return np.array([*numbers, 0])[said.words]
+    return np.array([*numbered(said.text), 0])[said.words]
 
 
 def sound_batch(bank: Bank, dice: np.random.Generator, size: int = 24) -> tuple[Tensor, Tail, Tensor, Tensor]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from training.sketch import Sketch
 from training.thin import CONTEXT, GROUPS, RATE, Tail, chunk, kept_frames
 from training.world.words import Turn
 
-Line = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float32], npt.NDArray[np.int64]]
+Numbers = npt.NDArray[np.integer]
 
 TEMPLATE = (Path(__file__).parents[1] / "engine" / "chat_template.jinja").read_text(encoding="utf-8")
 SYSTEM = "You are a helpful assistant."
@@ -43,17 +43,19 @@ Pixels = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A picture: uint8 RGB `[height, width, 3]`."""
+    """A picture: uint8 RGB `[height, width, 3]`, and which of its rows are kept, None for all."""
 
     pixels: Pixels
+    kept: Sketch | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A video: uint8 RGB `[n, height, width, 3]`, as many frames as are kept of its 64, and how long it lasts."""
+    """A video: uint8 RGB `[n, height, width, 3]`, as many frames as are kept of its 64, its length, and as above."""
 
     frames: Pixels
     seconds: float
+    kept: Sketch | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,8 @@ class Heard:
 
 
 Attachment = Seen | Watched | Heard | Sketch
-KINDS: dict[type, str] = {Seen: "image", Watched: "video", Heard: "audio", Sketch: "image"}
-"""What the chat template calls an attachment."""
+KINDS: dict[type, str] = {Seen: "image", Watched: "video", Heard: "audio"}
+"""What the chat template calls an attachment; a sketch knows it itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +76,15 @@ class Example:
 
     Args:
         text_first: whether the first question's text stands before its attachments.
+        apart: whether the turns know nothing of each other: each is the first one, after the same attachments. What
+            one answer says could be copied from another otherwise, instead of being looked for.
     """
 
     turns: tuple[Turn, ...]
     attachments: tuple[Attachment, ...] = ()
     system: str = SYSTEM
     text_first: bool = False
+    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +97,12 @@ class Batch:
     weights: Tensor
     """Log of how many rows each one stands for; -inf for padding."""
     labels: Tensor
+    parts: Tensor
+    """0 for what all rows behind it see; rows of other parts are seen by their own part alone."""
     kinds: list[str]
     """Names of the attachments' types, example after example."""
+    kept: list[Tensor | None]
+    """Which of an attachment's rows are kept, where not all of those that it gives."""
     pictures: list[tuple[Tensor, Tensor]]
     videos: list[Tensor]
     sketches: list[Tensor]
@@ -105,14 +114,28 @@ class Batch:
 class Strip:
     """Consecutive rows: positions within the strip, weights, and how many positions it spans."""
 
-    positions: npt.NDArray[np.int64]
+    positions: Numbers
     weights: npt.NDArray[np.float32]
     span: int
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The rows of one example, or of a part of one; see `Batch`. A label stands at its own token here."""
+
+    ids: Numbers
+    positions: Numbers
+    weights: npt.NDArray[np.float32]
+    labels: Numbers
+    parts: Numbers
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
 def conversation(example: Example) -> str:
     """As it is served, every answer included."""
-    parts = [{"type": KINDS[type(attachment)]} for attachment in example.attachments]
+    parts = [{"type": a.kind if isinstance(a, Sketch) else KINDS[type(a)]} for a in example.attachments]
     messages: list[dict[str, object]] = [{"role": "system", "content": example.system}]
     for place, turn in enumerate(example.turns):
         text = [{"type": "text", "text": turn.question}] if turn.question else []
@@ -135,10 +158,10 @@ class Rows:
         """Examples of about equal length go together, so that little is padding."""
         heard = [len(a.samples) for example in examples for a in example.attachments if isinstance(a, Heard)]
         tail = Tail.drawn(max(heard), dice) if heard and thin else None
-        lines = sorted(((example, self._line(example, tail)) for example in examples), key=lambda both: len(both[1][0]))
+        lines = sorted(((example, self._line(example, tail)) for example in examples), key=lambda both: len(both[1]))
         groups: list[list[tuple[Example, Line]]] = []
         for both in lines:
-            if not groups or len(both[1][0]) > LONGER * len(groups[-1][0][1][0]):
+            if not groups or len(both[1]) > LONGER * len(groups[-1][0][1]):
                 groups.append([])
             groups[-1].append(both)
         return [self._batch(group, tail) for group in groups]
@@ -146,21 +169,23 @@ class Rows:
     def _batch(self, group: Sequence[tuple[Example, Line]], tail: Tail | None) -> Batch:
         attached, lines = [a for example, _ in group for a in example.attachments], [line for _, line in group]
         waves = [chunk(a.samples) for a in attached if isinstance(a, Heard)]
-        width = max(len(ids) for ids, *_ in lines)
-        shape = len(lines), width
-        ids, positions = torch.zeros(shape, dtype=torch.long), torch.zeros(shape, dtype=torch.long)
+        shape = len(lines), max(map(len, lines))
+        ids, positions, parts = (torch.zeros(shape, dtype=torch.long) for _ in range(3))
         labels, weights = torch.full(shape, UNLABELLED), torch.full(shape, float("-inf"))
-        for row, (line, places, weight, label) in enumerate(lines):
-            ids[row, : len(line)] = torch.from_numpy(line)
-            positions[row, : len(line)] = torch.from_numpy(places)
-            weights[row, : len(line)] = torch.from_numpy(weight)
-            labels[row, : len(line) - 1] = torch.from_numpy(label[1:])
+        for row, line in enumerate(lines):
+            ids[row, : len(line)] = torch.from_numpy(line.ids)
+            positions[row, : len(line)] = torch.from_numpy(line.positions)
+            parts[row, : len(line)] = torch.from_numpy(line.parts)
+            weights[row, : len(line)] = torch.from_numpy(line.weights)
+            labels[row, : len(line) - 1] = torch.from_numpy(line.labels[1:])
         return Batch(
             ids,
             positions,
             weights,
             labels,
+            parts,
             [type(a).__name__ for a in attached],
+            [kept_rows(a) for a in attached],
             [views(a.pixels) for a in attached if isinstance(a, Seen)],
             [frames(a.frames) for a in attached if isinstance(a, Watched)],
             [torch.from_numpy(a.codes) for a in attached if isinstance(a, Sketch)],
@@ -169,7 +194,19 @@ class Rows:
         )
 
     def _line(self, example: Example, tail: Tail | None) -> Line:
-        """Ids, positions, weights and labels of one example; a label stands at its own token here."""
+        if not example.apart:
+            return self._whole(example, tail)
+        lines = [self._whole(replace(example, turns=(turn,), text_first=False), tail) for turn in example.turns]
+        # What every turn begins with: all up to the rows of the last attachment.
+        shared = int(np.flatnonzero(lines[0].ids == FEATURE)[-1]) + 1
+        starts = (0, *(shared for _ in lines[1:]))
+        columns = zip(*((line.ids, line.positions, line.weights, line.labels) for line in lines), strict=True)
+        cut = [np.concatenate([x[start:] for x, start in zip(xs, starts, strict=True)]) for xs in columns]
+        parts = [np.full(len(line) - shared, number) for number, line in enumerate(lines, 1)]
+        ids, positions, weights, labels = cut
+        return Line(ids, positions, weights, labels, np.concatenate([np.zeros(shared, np.int64), *parts]))
+
+    def _whole(self, example: Example, tail: Tail | None) -> Line:
         text, attachments = conversation(example), iter(example.attachments)
         ids: list[int] = []
         labels: list[int] = []
@@ -191,9 +228,9 @@ class Rows:
             strips.append(plain(len(said)))
             end = answer.end()
         starts = np.cumsum([0, *(strip.span for strip in strips)])
-        places = [strip.positions + start for strip, start in zip(strips, starts, strict=False)]
+        places = np.concatenate([strip.positions + start for strip, start in zip(strips, starts, strict=False)])
         weights = np.concatenate([strip.weights for strip in strips])
-        return np.array(ids), np.concatenate(places), weights, np.array(labels)
+        return Line(np.array(ids), places, weights, np.array(labels), np.zeros(len(ids), np.int64))
 
     def _tokens(self, text: str) -> list[int]:
         if text not in self._known:
@@ -209,14 +246,22 @@ def plain(count: int) -> Strip:
 
 def rows_of(attachment: Attachment, tail: Tail | None) -> Strip:
     match attachment:
+        case (Sketch() as sketch) | Seen(_, Sketch() as sketch) | Watched(_, _, Sketch() as sketch):
+            return Strip(sketch.positions, sketch.weights, sketch.span)
         case Seen(pixels):
             return plain(image_rows((pixels.shape[1], pixels.shape[0])))
         case Watched(frames):
             return video_rows(frames)
         case Heard():
             return sound_rows(tail)
-        case Sketch(_, positions, weights, span):
-            return Strip(positions, weights, span)
+
+
+def kept_rows(attachment: Attachment) -> Tensor | None:
+    match attachment:
+        case Seen(_, Sketch() as sketch) | Watched(_, _, Sketch() as sketch):
+            return torch.from_numpy(sketch.rows)
+        case _:
+            return None
 
 
 def sound_rows(tail: Tail | None) -> Strip:

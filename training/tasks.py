@@ -6,16 +6,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.hearing import surrounded
-from training.rows import SYSTEM, Example, Heard, Samples, Seen, Watched
-from training.sketch import sketched
+from training.hearing import surrounded, word_numbers
+from training.rows import SYSTEM, Attachment, Example, Heard, Seen, Watched
+from training.sketch import Sketch, of_clip, of_picture, of_recording
 from training.world import asking, clips, pictures, sounds, talk
 from training.world.sentences import for_video
-from training.world.speech import Bank
+from training.world.sounds import SPEECH
+from training.world.speech import Bank, Utterance
 from training.world.words import ANSWER_SPEECH, DIRECTIONS, TRANSCRIBE, Turn, listed, transcript, with_article
 
-QUESTIONS = 12
-"""Asked about one picture or clip at most: what it costs to encode is paid once."""
+QUESTIONS, OF_SKETCHES = 12, 9
+"""Asked about one picture or clip at most: what it costs to encode is paid once, and sketches cost little."""
+TALKS = 0.25
+"""Share of the pictures and clips that are talked about; of others each question is asked as if it were the first."""
+WHOLE = 0.3
+"""Share of the pictures whose rows are all kept."""
 FEWEST_FRAMES, MOST_FRAMES = 6, 10
 
 
@@ -26,22 +31,22 @@ class World:
     Args:
         bank: spoken sentences; None before the sound stage.
         held_out: draw what training never draws, for the report.
-        whole: draw all of a video's 64 frames, not a few that stand for them.
+        whole: draw all rows of pictures and videos, not a few that stand for them.
+        sketched: draw sketches instead of pixels and samples.
     """
 
     bank: Bank | None = None
     held_out: bool = False
     whole: bool = False
+    sketched: bool = False
 
     def text(self, dice: np.random.Generator) -> Example:
         said = talk.conversation(dice)
         return Example(said.turns, system=said.system)
 
     def picture(self, dice: np.random.Generator) -> Example:
-        largest = 640 if dice.random() < 0.25 else 352
-        drawn = pictures.picture(dice, largest=largest, held_out=self.held_out)
-        turns = chosen(asking.questions(drawn, dice), dice)
-        return Example(turns, (Seen(drawn.pixels),), system(dice), text_first(dice))
+        drawn = self._drawn(dice, largest=640 if dice.random() < 0.25 else 352)
+        return self._asked(asking.questions(drawn, dice), (self._seen(drawn, dice),), dice)
 
     def described(self, dice: np.random.Generator) -> Example:
         """A picture in words instead of pixels: what is asked about pictures, learned for a tenth of the price."""
@@ -49,24 +54,20 @@ class World:
         height, width = drawn.mask.shape
         shown = [f"{with_article(s.name)} in the {asking.place(s.x, s.y, width, height)}" for s in drawn.shapes]
         scene = listed(shown) if shown else f"the number {drawn.number}"
-        first, *more = chosen(asking.questions(drawn, dice), dice)
+        first, *more = asking.questions(drawn, dice)[:OF_SKETCHES]
         return Example((Turn(f"The image shows {scene}. {first.question}", first.answer), *more), system=system(dice))
-
-    def sketch(self, dice: np.random.Generator) -> Example:
-        """A picture as rows that say what is there."""
-        drawn = pictures.picture(dice, size=self._size(dice), written=0.2)
-        turns = chosen(asking.questions(drawn, dice), dice)
-        return Example(turns, (sketched(drawn, dice),), system(dice), text_first(dice))
 
     def video(self, dice: np.random.Generator) -> Example:
         clip = self._clip(dice)
-        turns = chosen(clips.questions(clip, dice), dice)
-        return Example(turns, (Watched(clip.frames, clip.seconds),), system(dice), text_first(dice))
+        return self._asked(clips.questions(clip, dice), (self._watched(clip, dice),), dice)
 
     def transcription(self, dice: np.random.Generator) -> Example:
         """The transcript of any sentence, with the paper's prompt."""
-        text, samples = self._said(dice)
-        return Example((Turn(TRANSCRIBE, transcript(text)),), (Heard(samples),), text_first=text_first(dice))
+        assert self.bank is not None
+        said = self.bank.any(dice)
+        return Example(
+            (Turn(TRANSCRIBE, transcript(said.text)),), (self._speech(said, dice),), text_first=text_first(dice)
+        )
 
     def spoken_question(self, dice: np.random.Generator) -> Example:
         """A question that is only heard."""
@@ -75,23 +76,23 @@ class World:
         while turn.question not in self.bank:
             turn = talk.spoken(dice)
         question = ANSWER_SPEECH if dice.random() < 0.7 else ""
-        return Example(
-            (Turn(question, turn.answer),), (Heard(self._say(turn.question, dice)),), text_first=text_first(dice)
-        )
+        heard = self._speech(self.bank.find(turn.question, dice), dice)
+        return Example((Turn(question, turn.answer),), (heard,), text_first=text_first(dice))
 
     def sound(self, dice: np.random.Generator) -> Example:
-        heard = sounds.sound(dice, bank=self.bank, held_out=self.held_out)
-        return Example((sounds.questions(heard.kind, dice),), (Heard(heard.samples),), text_first=text_first(dice))
+        kind = str(dice.choice(sounds.KINDS))
+        heard = self._sound(kind, dice)
+        return Example((sounds.questions(kind, dice),), (heard,), text_first=text_first(dice))
 
     def picture_and_speech(self, dice: np.random.Generator) -> Example:
         """A picture and a question about it that is only heard."""
         assert self.bank is not None
         turns: list[Turn] = []
         while not turns:
-            drawn = pictures.picture(dice, largest=352, held_out=self.held_out)
+            drawn = self._drawn(dice)
             turns = [turn for turn in asking.questions(drawn, dice) if turn.question in self.bank]
-        asked, *more = chosen(turns, dice)
-        attachments = Seen(drawn.pixels), Heard(self._say(asked.question, dice))
+        asked, *more = (turns[place] for place in dice.permutation(len(turns))[: self._questions])
+        attachments = self._seen(drawn, dice), self._speech(self.bank.find(asked.question, dice), dice)
         # Without any text the reference's fixed prompt is used (docs/model.md).
         question = "" if dice.random() < 0.7 else ANSWER_SPEECH
         return Example((Turn(question, asked.answer), *more), attachments, text_first=text_first(dice))
@@ -101,53 +102,84 @@ class World:
         clip = self._clip(dice)
         seen = clips.questions(clip, dice)
         if dice.random() < 0.2:
-            heard = sounds.sound(dice, str(dice.choice(sounds.KINDS[:-1])), held_out=self.held_out)
-            turns, samples = [sounds.questions(heard.kind, dice), NO_VOICE], heard.samples
+            kind = str(dice.choice(sounds.KINDS[:-1]))
+            turns, heard = [sounds.questions(kind, dice), NO_VOICE], self._sound(kind, dice)
         else:
-            text, samples = self._spoken_over(clip, dice)
+            said = self._spoken_over(clip, dice)
+            text, heard = said.text, self._speech(said, dice)
             turns = [Turn("What does the voice say?", f"The voice says: {transcript(text)}.")]
             if clip.motion in DIRECTIONS:
-                turns = [clips.names_question(clip, text)] * 2 + turns
-        some = list(chosen(seen, dice))[: QUESTIONS - 3]
-        turns = [*turns, *some]
-        order = dice.permutation(len(turns))
-        unique = dict.fromkeys(turns[place] for place in order)
-        attachments = Watched(clip.frames, clip.seconds), Heard(samples)
-        return Example(tuple(unique), attachments, system(dice), text_first(dice))
+                turns = [clips.names_question(clip, text), *turns]
+        # What needs both senses or only the voice is always asked.
+        heard_about = list(dict.fromkeys(turns))
+        some = [seen[place] for place in dice.permutation(len(seen))[: self._questions - len(heard_about)]]
+        return self._asked([*heard_about, *some], (self._watched(clip, dice), heard), dice)
 
-    def _size(self, dice: np.random.Generator) -> tuple[int, int]:
-        return int(dice.integers(64, 200)), int(dice.integers(64, 200))
+    @property
+    def _questions(self) -> int:
+        return OF_SKETCHES if self.sketched else QUESTIONS
+
+    def _asked(self, turns: list[Turn], attachments: tuple[Attachment, ...], dice: np.random.Generator) -> Example:
+        """Some of the questions, in random order."""
+        order = dice.permutation(len(turns))[: self._questions]
+        asked = tuple(turns[place] for place in order)
+        return Example(asked, attachments, system(dice), text_first(dice), apart=bool(dice.random() >= TALKS))
+
+    def _drawn(self, dice: np.random.Generator, largest: int = 352) -> pictures.Picture:
+        if self.sketched:  # mostly of digits that are rarer otherwise, and of what costs little to draw
+            return pictures.picture(dice, largest=224, written=0.3)
+        return pictures.picture(dice, largest=largest, held_out=self.held_out)
+
+    def _seen(self, drawn: pictures.Picture, dice: np.random.Generator) -> Attachment:
+        if self.whole or (not self.sketched and dice.random() < WHOLE):
+            return Seen(drawn.pixels)
+        sketch = of_picture(drawn).thinned(dice)
+        return sketch if self.sketched else Seen(drawn.pixels, sketch)
+
+    def _watched(self, clip: clips.Clip, dice: np.random.Generator) -> Attachment:
+        if self.whole:
+            return Watched(clip.frames, clip.seconds)
+        size = clip.frames.shape[2], clip.frames.shape[1]
+        sketch = of_clip([pictures.scene(shapes, size) for shapes in clip.scenes], size).thinned(dice)
+        return sketch if self.sketched else Watched(clip.frames, clip.seconds, sketch)
+
+    def _speech(self, said: Utterance, dice: np.random.Generator) -> Attachment:
+        said = surrounded(said, dice)
+        return sketched_speech(said).thinned(dice) if self.sketched else Heard(sounds.noisy(said.samples, dice))
+
+    def _sound(self, kind: str, dice: np.random.Generator) -> Attachment:
+        if kind == "speech":
+            assert self.bank is not None
+            return self._speech(self.bank.any(dice), dice)
+        heard = sounds.sound(dice, kind, held_out=self.held_out)
+        return sketched_sound(heard).thinned(dice) if self.sketched else Heard(heard.samples)
 
     def _clip(self, dice: np.random.Generator) -> clips.Clip:
         count = 64 if self.whole else int(dice.integers(FEWEST_FRAMES, MOST_FRAMES + 1))
         return clips.clip(dice, count=count, held_out=self.held_out, largest=352)
 
-    def _spoken_over(self, clip: clips.Clip, dice: np.random.Generator) -> tuple[str, Samples]:
+    def _spoken_over(self, clip: clips.Clip, dice: np.random.Generator) -> Utterance:
         """A sentence that half of the time names the actor."""
         assert self.bank is not None
         wanted, made_for_videos = dice.random() < 0.5, dice.random() < 0.5
         while True:
             text = for_video(dice, clip.actor) if made_for_videos else self.bank.texts[dice.integers(len(self.bank))]
             if text in self.bank and (clip.actor in transcript(text).split()) == wanted:
-                return text, self._say(text, dice)
-
-    def _said(self, dice: np.random.Generator) -> tuple[str, Samples]:
-        assert self.bank is not None
-        said = self.bank.any(dice)
-        return said.text, sounds.noisy(surrounded(said, dice).samples, dice)
-
-    def _say(self, text: str, dice: np.random.Generator) -> Samples:
-        assert self.bank is not None
-        return sounds.noisy(surrounded(self.bank.find(text, dice), dice).samples, dice)
+                return self.bank.find(text, dice)
 
 
 NO_VOICE = Turn("What does the voice say?", "There is no voice.")
 
 
-def chosen(turns: list[Turn], dice: np.random.Generator) -> tuple[Turn, ...]:
-    """Up to QUESTIONS of them, in a drawn order."""
-    order = dice.permutation(len(turns))[:QUESTIONS]
-    return tuple(turns[place] for place in order)
+def sketched_speech(said: Utterance) -> Sketch:
+    words, nothing = word_numbers(said), np.zeros(len(said.words), np.int64)
+    begins = (np.diff(said.words, prepend=-1) != 0) & (said.words >= 0)
+    return of_recording(words, begins, np.where(words > 0, SPEECH, 0), nothing)
+
+
+def sketched_sound(heard: sounds.Sound) -> Sketch:
+    nothing = np.zeros(len(heard.labels), np.int64)
+    return of_recording(nothing, nothing, heard.labels, heard.counts)
 
 
 def system(dice: np.random.Generator) -> str:

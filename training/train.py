@@ -1,7 +1,8 @@
 """`make train`: the demo model from seeds, resumed where it was killed.
 
-The encoders and the language model are pre-trained side by side, a core each; then the stages follow one another. All
-that a run leaves behind lies in one folder; delete it to begin anew.
+The encoders and the language model are pre-trained side by side, a core each, and so are what follows from them, the
+language model's sketches and the beginnings of the connectors; then the stages come one after the other. All that a run
+leaves behind lies in one folder; delete it to begin anew.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from torch import nn
 from engine.model.plain import PlainOla
 from engine.model.senses import Hearing, Vision
 from training.align import Aligning, Course
+from training.connect import Connecting
 from training.curves import draw
-from training.export import write
+from training.export import beneath, write
 from training.hearing import listening, tagging
 from training.loop import Job, Run
 from training.rows import Rows
@@ -32,10 +34,11 @@ from training.vocabulary import CONTROL, load_tokenizer, write_tokenizer
 from training.world.speech import Bank
 
 WORK, DEMO = Path("build/train"), Path("models/ola-demo")
-STEPS = {"looking": 5_000, "listening": 1_800, "tagging": 900}
-"""Of the encoders' own training."""
-PARTS = ("looking", "listening", "language", "tagging")
-"""What needs nothing of each other, the longest first."""
+STEPS = {"looking": 5_000, "listening": 1_800, "tagging": 900, "see": 1_500, "hear": 900}
+"""Of the encoders' own training and of the connectors' beginnings."""
+PARTS = (("looking", "listening", "language", "tagging"), ("sketches", "see", "hear"))
+"""What needs nothing of each other, the longest first, and what needs those."""
+ENCODERS = ("looking", "listening", "tagging")
 
 
 class Training:
@@ -53,21 +56,34 @@ class Training:
 
     def part(self, name: str) -> None:
         """Pre-train one of PARTS."""
-        torch.manual_seed(PARTS.index(name))
-        job, module = self._language() if name == "language" else self._encoder(name)
-        self._run(job, module)
+        steps = self._steps(name)
+        if name in ENCODERS:
+            self._run(*self._encoder(name, steps))
+            return
+        course = self._course()
+        if name == "language":
+            self._run(course.language(), course.module)
+            return
+        self._take("language", "model.backbone.", course.module.model.backbone)
+        sketches = course.sketches()
+        if name == "sketches":
+            self._run(sketches, course.module)
+            return
+        self._take_encoders(course.module.model)
+        connecting = Connecting(course.module, Bank(self._speech))
+        self._run(connecting.see(steps) if name == "see" else connecting.hear(steps), course.module)
 
     def stages(self) -> PlainOla:
         """Align the modalities, each stage going on from the one before."""
-        course = self._started()
-        for job in course.jobs()[1:]:
+        course = self._connected()
+        for job in course.stages():
             self._run(job, course.module)
             draw(self._work)
         return course.module.model.cpu()
 
     def before_alignment(self) -> tuple[Aligning, Rows]:
-        """The model as the first stage finds it: every part trained, none connected."""
-        course = self._started()
+        """The model as the first stage finds it."""
+        course = self._connected()
         return course.module.cpu(), course.rows
 
     def export(self, model: PlainOla, folder: Path) -> None:
@@ -85,27 +101,20 @@ class Training:
     def _run(self, job: Job, module: nn.Module) -> None:
         Run(job, module.to(self._device), self._work, self._device).finish()
 
-    def _started(self) -> Course:
-        course = self._course()
-        self._run(course.jobs()[0], course.module)
-        self._take_encoders(course.module.model)
-        return course
-
-    def _language(self) -> tuple[Job, Aligning]:
-        course = self._course()
-        return course.jobs()[0], course.module
-
     def _course(self) -> Course:
         tokenizer = load_tokenizer(self._words)
-        torch.manual_seed(PARTS.index("language"))
+        torch.manual_seed(len(ENCODERS))
         specials = {text: int(tokenizer.convert_tokens_to_ids(text)) for text in CONTROL}
         model = PlainOla(Sizes().config(len(tokenizer), specials))
         initialise(model)
         return Course(model, tokenizer, Bank(self._speech), self._scale)
 
-    def _encoder(self, name: str) -> tuple[Job, nn.Module]:
+    def _steps(self, name: str) -> int:
+        return max(1, round(STEPS.get(name, 0) * self._scale))
+
+    def _encoder(self, name: str, steps: int) -> tuple[Job, nn.Module]:
+        torch.manual_seed(ENCODERS.index(name))
         config = Sizes().config(1, {"<|endoftext|>": 0, "<|im_end|>": 0})
-        steps = max(1, round(STEPS[name] * self._scale))
         if name == "looking":
             vision = Vision(config)
             initialise(vision)
@@ -115,15 +124,28 @@ class Training:
         initialise(hearing)
         return listening(hearing, bank, steps) if name == "listening" else tagging(hearing, bank, steps)
 
+    def _connected(self) -> Course:
+        """Every part as it was pre-trained."""
+        course = self._course()
+        model = course.module.model
+        assert model.hearing is not None
+        self._take("sketches", "model.backbone.", model.backbone)
+        self._take_encoders(model)
+        self._take("see", "model.vision.projector.", model.vision.projector)
+        self._take("hear", "model.hearing.projector.", model.hearing.projector)
+        return course
+
     def _take_encoders(self, model: PlainOla) -> None:
-        """Put the trained encoders into the model."""
-        hearing = model.hearing
-        assert hearing is not None
-        assert hearing.beats is not None
-        places = {"looking": ("tower.", model.vision.tower), "listening": ("hearing.whisper.", hearing.whisper)}
-        for name, (prefix, module) in {**places, "tagging": ("hearing.beats.", hearing.beats)}.items():
-            state = torch.load(self._work / f"{name}.done.pt", map_location=self._device, weights_only=True)
-            module.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
+        assert model.hearing is not None
+        assert model.hearing.beats is not None
+        self._take("looking", "tower.", model.vision.tower)
+        self._take("listening", "hearing.whisper.", model.hearing.whisper)
+        self._take("tagging", "hearing.beats.", model.hearing.beats)
+
+    def _take(self, name: str, prefix: str, module: nn.Module) -> None:
+        """What a finished job has made of a module that it calls `prefix`."""
+        state = torch.load(self._work / f"{name}.done.pt", map_location=self._device, weights_only=True)
+        module.load_state_dict(beneath(state, prefix))
 
 
 def initialise(model: nn.Module) -> None:
@@ -141,14 +163,14 @@ def spoken_so_far(done: int, total: int) -> None:
     print(f"\rspeaking: {done}/{total}", end="\n" if done == total else "", file=sys.stderr, flush=True)
 
 
-def side_by_side(options: argparse.Namespace) -> None:
+def side_by_side(parts: tuple[str, ...], options: argparse.Namespace) -> None:
     """Each part in a process of its own, as many at once as there are cores."""
     cores = os.cpu_count() or 1
-    environment = os.environ | {"OMP_NUM_THREADS": str(max(1, cores // len(PARTS)))}
+    environment = os.environ | {"OMP_NUM_THREADS": str(max(1, cores // len(parts)))}
     command = [sys.executable, "-m", "training.train", "--work", str(options.work), "--scale", str(options.scale)]
-    with ThreadPoolExecutor(min(cores, len(PARTS))) as pool:
+    with ThreadPoolExecutor(min(cores, len(parts))) as pool:
         running = [
-            pool.submit(subprocess.run, [*command, "--part", part], check=True, env=environment) for part in PARTS
+            pool.submit(subprocess.run, [*command, "--part", part], check=True, env=environment) for part in parts
         ]
         for one in running:
             one.result()
@@ -159,14 +181,15 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=WORK, help="where the run keeps its state")
     parser.add_argument("--out", type=Path, default=DEMO, help="where the checkpoint goes")
     parser.add_argument("--scale", type=float, default=1.0, help="length of every job, as a part of the full one")
-    parser.add_argument("--part", choices=PARTS, help="pre-train this alone")
+    parser.add_argument("--part", choices=[part for parts in PARTS for part in parts], help="pre-train this alone")
     options = parser.parse_args()
     training = Training(options.work, options.scale)
     if options.part:
         training.part(options.part)
         return
     training.prepare()
-    side_by_side(options)
+    for parts in PARTS:
+        side_by_side(parts, options)
     training.export(training.stages(), options.out)
 
 

@@ -118,6 +118,19 @@ def test_thin_rows_keep_the_places_of_whole_ones(rows: Rows) -> None:
     assert torch.equal(whole.ids[0][thin.positions[0][text]], thin.ids[0][text])
 
 
+@pytest.mark.parametrize("attachments", [(PICTURE,), (RECORDING,), (PICTURE, RECORDING)])
+def test_turns_apart_know_nothing_of_each_other(
+    attachments: tuple[Seen | Heard, ...], module: Aligning, rows: Rows
+) -> None:
+    """Every answer of a packed example is as likely as if its question had been asked alone."""
+    (packed,) = rows.batches([Example(TURNS, attachments, apart=True)], DICE, thin=False)
+    alone = [rows.batches([Example((turn,), attachments)], DICE, thin=False)[0] for turn in TURNS]
+    with torch.no_grad():
+        expected = torch.cat([module.logits(batch) for batch in alone])
+        torch.testing.assert_close(module.logits(packed), expected, atol=1e-4, rtol=1e-3)
+    assert packed.ids.shape[1] < sum(batch.ids.shape[1] for batch in alone)
+
+
 def test_examples_of_different_length_are_batched_apart(rows: Rows) -> None:
     long = Example((Turn("Say it.", " ".join(["word"] * 80)),))
     batches = rows.batches([Example(TURNS), long, Example(TURNS)], DICE)

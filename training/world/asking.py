@@ -95,6 +95,5 @@ def place(x: float, y: float, width: int, height: int) -> str:
 
 
 def where(thing: str, spot: str) -> str:
-    """`The red circle is in the top left.`"""
-    preposition = {"top": "at", "bottom": "at", "left": "on", "right": "on"}.get(spot, "in")
-    return f"The {thing} is {preposition} the {spot}."
+    """`The red circle is at the top left.`"""
+    return f"The {thing} is at the {spot}."

@@ -24,12 +24,14 @@ class Cells:
     """Labels of `[rows, cols]` cells.
 
     kind: 0 nothing, 1 to 5 the shapes, 6 to 15 the digits; color: 0 none, 1 to 8 the colors; centre: 1 where the
-    centre of an object is; index: 0 nothing, else 1 + which object.
+    centre of an object is; third: 1 to 9 there, which third of the picture it is in, row by row; index: 0 nothing, else
+    1 + which object.
     """
 
     kind: Labels
     color: Labels
     centre: Labels
+    third: Labels
     index: Labels
 
 
@@ -52,14 +54,15 @@ def cells(picture: Picture, rows: int, cols: int) -> Cells:
             left, top, right, bottom = digit.box  # type: ignore[union-attr]
             inside = ((y_cells >= top) & (y_cells < bottom))[:, None] & ((x_cells >= left) & (x_cells < right))
             index[inside] = number
-    centre = np.zeros((rows, cols), np.int8)
+    centre, third = np.zeros((rows, cols), np.int8), np.zeros((rows, cols), np.int8)
     kinds, colors = [0], [0]
     for number, thing in enumerate(picture.objects, 1):
         cell = int((thing.y + y_start) * rows / canvas[1]), int((thing.x + x_start) * cols / canvas[0])
         index[cell], centre[cell] = number, 1
+        third[cell] = 1 + 3 * min(2, int(3 * thing.y / height)) + min(2, int(3 * thing.x / width))
         kinds.append(1 + SHAPES.index(thing.kind) if isinstance(thing, Shape) else 6 + int(thing.character))
         colors.append(1 + tuple(COLORS).index(thing.color) if isinstance(thing, Shape) else 0)
-    return Cells(np.array(kinds, np.int8)[index], np.array(colors, np.int8)[index], centre, index)
+    return Cells(np.array(kinds, np.int8)[index], np.array(colors, np.int8)[index], centre, third, index)
 
 
 def _covered(picture: Picture, rows: int, cols: int, canvas: tuple[int, int], start: tuple[int, int]) -> Labels:

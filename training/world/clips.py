@@ -16,7 +16,7 @@ from engine.api import VIDEO_FRAMES
 from engine.preprocess import Pixels
 from training.world.chance import asked, pick
 from training.world.paint import RGB, Floats, background, contrasting, squeezed, with_noise
-from training.world.pictures import LARGEST_SHAPE, SMALLEST, SMALLEST_SHAPE, Box, overlap, sides
+from training.world.pictures import LARGEST_SHAPE, SMALLEST, SMALLEST_SHAPE, Box, Shape, overlap, sides
 from training.world.sprites import Look, look
 from training.world.words import DIRECTIONS, SHAPES, Turn, with_article
 
@@ -33,7 +33,7 @@ class Clip:
     """`frames`: only those asked for, `[n, height, width, 3]`; `shapes`: names at the start, the acting one first.
 
     `actor` and `color` are kind and first color of the acting shape, `becomes` its last color if it changes; `motion`
-    is one of DIRECTIONS, `still` or `color`.
+    is one of DIRECTIONS, `still` or `color`. `scenes` says for each frame which shapes are where.
     """
 
     frames: Pixels
@@ -44,6 +44,7 @@ class Clip:
     motion: str
     color: str
     becomes: str | None
+    scenes: tuple[tuple[Shape, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,16 @@ class Course:
         left, top, right, bottom = self.start
         x, y = self.way
         return left + min(x, 0), top + min(y, 0), right + max(x, 0), bottom + max(y, 0)
+
+    @property
+    def side(self) -> int:
+        return self.start[2] - self.start[0]
+
+    def spots(self, done: Times) -> list[tuple[int, int]]:
+        """Left and top when so much of the way is done."""
+        return [
+            (round(self.start[0] + share * self.way[0]), round(self.start[1] + share * self.way[1])) for share in done
+        ]
 
 
 def clip(dice: np.random.Generator, *, count: int | None = None, held_out: bool = False, largest: int = 640) -> Clip:
@@ -86,20 +97,29 @@ def _attempt(dice: np.random.Generator, count: int | None, held_out: bool, large
         return None
     kind = pick(dice, SHAPES)
     actor = look(dice, kind, first[1])
-    names, stage = [f"{first[0]} {kind}"], Image.fromarray(ground)
+    stage, others = Image.fromarray(ground), list[Shape]()
     flickers = noise is not None and dice.random() < 0.4
     if noise is not None and not flickers:
         stage = Image.fromarray(with_noise(ground, noise[:height, :width]))
     if dice.random() < 0.5:
-        names += _extra(dice, stage, ground, course.swept, kind)
+        others = _extra(dice, stage, ground, course.swept, kind)
     times = _times(round(seconds * fps), count)
-    fills = _fills(dice, times, first[1], last[1]) if motion == "color" else [first[1]] * len(times)
-    frames = _frames(stage, actor, course, _eased(dice, times), fills)
+    changed = _changed(dice, times) if motion == "color" else np.zeros(len(times))
+    spots = course.spots(_eased(dice, times))
+    frames = _frames(stage, actor, spots, course.side, _mixed(first[1], last[1], changed))
     if flickers and noise is not None:
         _flicker(dice, frames, noise)
     if dice.random() < 0.08:
         frames = np.stack([squeezed(dice, frame) for frame in frames])
-    return Clip(frames, seconds, fps, tuple(names), kind, motion, first[0], last[0] if motion == "color" else None)
+    names = tuple(shape.name for shape in (Shape(kind, first[0], 0, 0, 0), *others))
+    scenes = tuple(
+        (
+            Shape(kind, (first if share < 0.5 else last)[0], x + course.side / 2, y + course.side / 2, course.side),
+            *others,
+        )
+        for (x, y), share in zip(spots, changed, strict=True)
+    )
+    return Clip(frames, seconds, fps, names, kind, motion, first[0], last[0] if motion == "color" else None, scenes)
 
 
 def _part(ground: Pixels, box: Box) -> Pixels:
@@ -129,8 +149,8 @@ def _thrown(dice: np.random.Generator, width: int, height: int, side: int) -> Bo
     return left, top, left + side, top + side
 
 
-def _extra(dice: np.random.Generator, stage: Image.Image, ground: Pixels, swept: Box, actor: str) -> list[str]:
-    """Draws a second shape of another kind onto the stage, mostly out of the actor's way; its name, if it fits."""
+def _extra(dice: np.random.Generator, stage: Image.Image, ground: Pixels, swept: Box, actor: str) -> list[Shape]:
+    """Draws a second shape of another kind onto the stage, mostly out of the actor's way, if it fits."""
     shorter = min(stage.size)
     crossing = dice.random() < 0.1
     for attempt in range(30):
@@ -141,7 +161,7 @@ def _extra(dice: np.random.Generator, stage: Image.Image, ground: Pixels, swept:
             kind = pick(dice, [shape for shape in SHAPES if shape != actor])
             colors, cover = look(dice, kind, chosen[1]).sprite(side)
             stage.paste(colors, box[:2], cover)
-            return [f"{chosen[0]} {kind}"]
+            return [Shape(kind, chosen[0], box[0] + side / 2, box[1] + side / 2, side)]
     return []
 
 
@@ -166,26 +186,26 @@ def _eased(dice: np.random.Generator, times: Times) -> Times:
     return done**2 if ease < 0.925 else 1 - (1 - done) ** 2
 
 
-def _fills(dice: np.random.Generator, times: Times, first: RGB, last: RGB) -> list[RGB]:
-    """The actor's color at each time: it changes at once, sometimes gradually."""
+def _changed(dice: np.random.Generator, times: Times) -> Times:
+    """How far the actor's color has changed at each time: it changes at once, sometimes gradually."""
     middle = dice.uniform(0.3, 0.7)
     takes = dice.uniform(0.1, 0.5) if dice.random() < 0.2 else 1e-6
-    mixed = np.clip((times - middle) / takes + 0.5, 0, 1)[:, None]
-    values = np.array(first) + mixed * (np.array(last) - np.array(first))
+    return np.clip((times - middle) / takes + 0.5, 0, 1)
+
+
+def _mixed(first: RGB, last: RGB, changed: Times) -> list[RGB]:
+    values = np.array(first) + changed[:, None] * (np.array(last) - np.array(first))
     return [(red, green, blue) for red, green, blue in values.round().astype(int).tolist()]
 
 
-def _frames(stage: Image.Image, actor: Look, course: Course, done: Times, fills: list[RGB]) -> Pixels:
+def _frames(stage: Image.Image, actor: Look, spots: list[tuple[int, int]], side: int, fills: list[RGB]) -> Pixels:
     sprites: dict[RGB, Sprite] = {}
-    empty = np.asarray(stage)
-    frames = np.empty((len(done), *empty.shape), np.uint8)
-    side = course.start[2] - course.start[0]
-    for frame, share, fill in zip(frames, done.tolist(), fills, strict=True):
+    frames = np.empty((len(spots), stage.height, stage.width, 3), np.uint8)
+    for frame, spot, fill in zip(frames, spots, fills, strict=True):
         if fill not in sprites:
             sprites[fill] = replace(actor, fill=fill).sprite(side)
         colors, cover = sprites[fill]
         canvas = stage.copy()
-        spot = round(course.start[0] + share * course.way[0]), round(course.start[1] + share * course.way[1])
         canvas.paste(colors, spot, cover)
         frame[:] = np.asarray(canvas)
     return frames
@@ -206,7 +226,7 @@ def questions(clip: Clip, dice: np.random.Generator) -> list[Turn]:
         Turn(asked(dice, "What is moving?", "What moves?", "Which shape is moving?"), _moving(clip)),
         Turn(
             asked(dice, "In which direction does it move?", "Which way does it move?", "Where does it move?"),
-            f"It moves {_toward(clip.motion)}." if clip.motion in DIRECTIONS else "It does not move.",
+            f"It moves {clip.motion}." if clip.motion in DIRECTIONS else "It does not move.",
         ),
         Turn(asked(dice, "What do you see?", "What do you see in this video?", "What is in the video?"), seen),
         Turn(asked(dice, "Describe the video.", "Please describe this video.", "Describe this clip."), seen),
@@ -228,17 +248,13 @@ def names_question(clip: Clip, sentence: str) -> Turn:
     return Turn("Does the voice name the moving shape?", answer)
 
 
-def _toward(motion: str) -> str:
-    return f"to the {motion}" if motion in ("left", "right") else motion
-
-
 def _moving(clip: Clip) -> str:
     return f"The {clip.shapes[0]} is moving." if clip.motion in DIRECTIONS else "Nothing is moving."
 
 
 def _happens(clip: Clip) -> str:
     if clip.motion in DIRECTIONS:
-        return f"The {clip.shapes[0]} moves {_toward(clip.motion)}."
+        return f"The {clip.shapes[0]} moves {clip.motion}."
     if clip.becomes is None:
         return "Nothing moves."
     return f"The {clip.actor} changes its color from {clip.color} to {clip.becomes}."
@@ -247,7 +263,7 @@ def _happens(clip: Clip) -> str:
 def _described(clip: Clip) -> str:
     acting = f"{with_article(clip.shapes[0])} that does not move"
     if clip.motion in DIRECTIONS:
-        acting = f"{with_article(clip.shapes[0])} moving {_toward(clip.motion)}"
+        acting = f"{with_article(clip.shapes[0])} moving {clip.motion}"
     elif clip.becomes is not None:
         acting = f"{with_article(clip.actor)} that changes from {clip.color} to {clip.becomes}"
     return " and ".join([acting, *(with_article(name) for name in clip.shapes[1:])])

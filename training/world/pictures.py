@@ -165,6 +165,15 @@ def placed(
     return Shape(kind, color, (left + right) / 2, (top + bottom) / 2, right - left)
 
 
+def scene(shapes: tuple[Shape, ...], size: tuple[int, int]) -> Picture:
+    """What shapes of a frame cover, roughly; without pixels."""
+    mask = np.zeros((size[1], size[0]), np.uint8)
+    for number, shape in enumerate(shapes, 1):
+        left, top = round(shape.x - 0.4 * shape.size), round(shape.y - 0.4 * shape.size)
+        mask[top : top + round(0.8 * shape.size), left : left + round(0.8 * shape.size)] = number
+    return Picture(np.zeros((0, 0, 3), np.uint8), shapes, None, shapes, mask)
+
+
 def _write(
     dice: np.random.Generator, canvas: Image.Image, ground: Pixels, mask: npt.NDArray[np.uint8], held_out: bool
 ) -> tuple[str, tuple[Digit, ...]]:

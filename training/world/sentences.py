@@ -12,7 +12,7 @@ from numpy.random import Generator
 from training.world.chance import pick
 from training.world.stories import story
 from training.world.talk import spoken
-from training.world.words import COLORS, DAYS, DIRECTIONS, PLACES, SHAPES, in_words, with_article
+from training.world.words import COLORS, DAYS, DIRECTIONS, PLACES, SHAPES, in_words, transcript, with_article
 
 _FIGURES = tuple(f"{color} {shape}" for shape in SHAPES for color in COLORS)
 
@@ -51,6 +51,9 @@ _WORDS = """
 """
 VOCABULARY: tuple[str, ...] = tuple(_WORDS.split())
 """Every word of this world's questions and answers, and a few more, as a transcript has them."""
+WORDS = len(VOCABULARY) + 2
+"""Numbers of words: 0 is none, and the last one any word beyond the vocabulary."""
+_NUMBERS = {word: number for number, word in enumerate(VOCABULARY, 1)}
 
 _STATEMENTS = (
     *("The {shape} is {color}.", "I see {figure}.", "I see {figure} and {figure2}."),
@@ -203,3 +206,8 @@ def _filled(dice: Generator, template: str) -> str:
         word=in_words(int(dice.integers(21))),
     )
     return filled[0].upper() + filled[1:]
+
+
+def numbered(text: str) -> list[int]:
+    """The numbers of a sentence's words."""
+    return [_NUMBERS.get(word, WORDS - 1) for word in transcript(text).split()]
