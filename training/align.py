@@ -126,7 +126,7 @@ class Course:
 
     def __init__(self, model: PlainOla, tokenizer: PreTrainedTokenizerBase, bank: Bank, scale: float = 1.0) -> None:
         self.module, self.rows, self._scale = Aligning(model), Rows(tokenizer), scale
-        self._model, self._world, self._tokenizer = model, World(bank), tokenizer
+        self._model, self._world = model, World(bank)
 
     def language(self) -> Job:
         """The released model begins with a language model that others trained; ours learns to talk here."""
@@ -134,8 +134,6 @@ class Course:
 
     def sketches(self) -> Job:
         """What can be asked about pictures, clips and recordings, before any is seen or heard."""
-        backbone = self._model.backbone
-        self.module.sketcher.take_words(backbone.get_input_embeddings().weight, self._tokenizer)
         counts = {
             "text": 8,
             "sketched picture": 16,
@@ -146,7 +144,7 @@ class Course:
             "sketched picture_and_speech": 2,
             "sketched video_with_sound": 3,
         }
-        return self._job("sketches", 1_400, 7e-4, counts, (backbone,), 19)
+        return self._job("sketches", 2_400, 7e-4, counts, (self._model.backbone,), 19)
 
     def stages(self) -> list[Job]:
         """In their order; each goes on from the one before."""
@@ -154,24 +152,28 @@ class Course:
         vision, hearing, language = model.vision, model.hearing, model.backbone
         assert hearing is not None
         see, speak = vision.projector, hearing.projector
-        images = {"text": 8, "picture": 4}
-        videos = {"text": 5, "picture": 2, "video": 3}
+        # Sketches go on beside the real inputs: they cost little.
+        images = {"text": 4, "picture": 6, "sketched picture": 6, "sketched video": 2}
+        videos = {"text": 5, "picture": 4, "video": 3, "sketched picture": 5, "sketched video": 2}
         everything = {
-            "text": 4,
-            "picture": 2,
-            "video": 1,
+            "text": 5,
+            "picture": 4,
+            "video": 2,
             "transcription": 8,
-            "spoken_question": 6,
+            "spoken_question": 5,
             "sound": 5,
-            "picture_and_speech": 2,
+            "picture_and_speech": 3,
             "video_with_sound": 2,
+            "sketched picture": 5,
+            "sketched video": 2,
+            "sketched video_with_sound": 1,
         }
         return [
-            self._job("stage-1-connector", 120, 2e-3, images, (see,), 27),
-            self._job("stage-1", 1_000, 8e-4, images, (vision, language), 28),
-            self._job("stage-2", 600, 1e-3, videos, (see, language), 29),
-            self._job("stage-3-connector", 120, 2e-3, {"transcription": 16}, (speak,), 30),
-            self._job("stage-3", 1_800, 1e-3, everything, (see, speak, language), 31),
+            self._job("stage-1-connector", 60, 1e-3, images, (see,), 27),
+            self._job("stage-1", 500, 6e-4, images, (vision, language), 28),
+            self._job("stage-2", 500, 7e-4, videos, (see, language), 29),
+            self._job("stage-3-connector", 60, 1e-3, {"transcription": 16}, (speak,), 30),
+            self._job("stage-3", 1_500, 7e-4, everything, (see, speak, language), 31),
         ]
 
     def _job(

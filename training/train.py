@@ -34,7 +34,7 @@ from training.vocabulary import CONTROL, load_tokenizer, write_tokenizer
 from training.world.speech import Bank
 
 WORK, DEMO = Path("build/train"), Path("models/ola-demo")
-STEPS = {"looking": 5_000, "listening": 1_800, "tagging": 900, "see": 1_500, "hear": 900}
+STEPS = {"looking": 5_000, "listening": 3_100, "tagging": 900, "see": 1_700, "hear": 1_700}
 """Of the encoders' own training and of the connectors' beginnings."""
 PARTS = (("looking", "listening", "language", "tagging"), ("sketches", "see", "hear"))
 """What needs nothing of each other, the longest first, and what needs those."""
@@ -60,14 +60,13 @@ class Training:
         if name in ENCODERS:
             self._run(*self._encoder(name, steps))
             return
-        course = self._course()
         if name == "language":
+            course = self._course()
             self._run(course.language(), course.module)
             return
-        self._take("language", "model.backbone.", course.module.model.backbone)
-        sketches = course.sketches()
+        course = self._reading()
         if name == "sketches":
-            self._run(sketches, course.module)
+            self._run(course.sketches(), course.module)
             return
         self._take_encoders(course.module.model)
         connecting = Connecting(course.module, Bank(self._speech))
@@ -124,9 +123,17 @@ class Training:
         initialise(hearing)
         return listening(hearing, bank, steps) if name == "listening" else tagging(hearing, bank, steps)
 
+    def _reading(self) -> Course:
+        """With the language model that can talk, whose words the sketches say."""
+        course = self._course()
+        backbone = course.module.model.backbone
+        self._take("language", "model.backbone.", backbone)
+        course.module.sketcher.take_words(backbone.get_input_embeddings().weight, load_tokenizer(self._words))
+        return course
+
     def _connected(self) -> Course:
         """Every part as it was pre-trained."""
-        course = self._course()
+        course = self._reading()
         model = course.module.model
         assert model.hearing is not None
         self._take("sketches", "model.backbone.", model.backbone)
