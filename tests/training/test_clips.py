@@ -86,15 +86,14 @@ def test_answers_tell_the_facts() -> None:
         seen = drawn(seed, largest=64)
         said, name = answers(seen), seen.shapes[0]
         motions.add(seen.motion)
-        toward = f"to the {seen.motion}" if seen.motion in ("left", "right") else seen.motion
         moves = seen.motion in DIRECTIONS
         assert said["What is moving?"] == (f"The {name} is moving." if moves else "Nothing is moving.")
-        expected = f"It moves {toward}." if moves else "It does not move."
+        expected = f"It moves {seen.motion}." if moves else "It does not move."
         assert said["In which direction does it move?"] == expected
         others = "".join(f" and {with_article(other)}" for other in seen.shapes[1:])
         changes = f"The {seen.actor} changes its color from {seen.color} to {seen.becomes}."
         if moves:
-            acting, happens = f"{with_article(name)} moving {toward}", f"The {name} moves {toward}."
+            acting, happens = f"{with_article(name)} moving {seen.motion}", f"The {name} moves {seen.motion}."
         elif seen.becomes:
             acting, happens = f"{with_article(seen.actor)} that changes from {seen.color} to {seen.becomes}", changes
         else:
