@@ -20,10 +20,9 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 from transformers.utils.chat_template_utils import _compile_jinja_template
 
-from engine.api import VIDEO_FRAMES
 from engine.preprocess import frame_size, image_rows, image_views, video_frame, view_rows
 from training.sketch import Sketch
-from training.thin import CONTEXT, GROUPS, RATE, Tail, chunk, kept_frames
+from training.thin import CONTEXT, GROUPS, RATE, Tail, chunk, frame_rows
 from training.world.words import Turn
 
 Numbers = npt.NDArray[np.integer]
@@ -279,13 +278,7 @@ def sound_rows(tail: Tail | None) -> Strip:
 
 def video_rows(clip: Pixels) -> Strip:
     """Begin, the kept frames, each with its separator, end (docs/reference.md, 4)."""
-    each, count = view_rows(frame_size((clip.shape[2], clip.shape[1]))) + 1, len(clip)
-    kept = np.array(kept_frames(count))
-    inner = 1 + kept[:, None] * each + np.arange(each)
-    span = 2 + VIDEO_FRAMES * each
-    weights = np.full(count * each + 2, log(VIDEO_FRAMES / count), np.float32)
-    weights[[0, -1]] = 0
-    return Strip(np.concatenate([[0], inner.flatten(), [span - 1]]), weights, span)
+    return Strip(*frame_rows(len(clip), view_rows(frame_size((clip.shape[2], clip.shape[1]))) + 1))
 
 
 def views(picture: Pixels) -> tuple[Tensor, Tensor]:

@@ -17,9 +17,8 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase
 
-from engine.api import VIDEO_FRAMES
 from engine.preprocess import CELL, Size, frame_size, high_size, low_size, view_rows
-from training.thin import CONTEXT, GROUPS, RATE, kept_frames
+from training.thin import CONTEXT, GROUPS, RATE, frame_rows
 from training.world.cells import KINDS, SHADES, Cells, cells
 from training.world.pictures import Picture
 from training.world.sentences import VOCABULARY, WORDS
@@ -125,7 +124,7 @@ def of_picture(picture: Picture) -> Sketch:
         cells(picture, size[1] // CELL, size[0] // CELL)
         for size in (low_size((width, height)), high_size((width, height)))
     )
-    parts = [mark("begin"), *view(low), mark("sep"), *view(high), mark("end")]
+    parts = [mark("begin"), view(low), mark("sep"), view(high), mark("end")]
     return laid_out("image", parts)
 
 
@@ -133,13 +132,9 @@ def of_clip(scenes: Sequence[Picture], size: Size) -> Sketch:
     """The kept frames, as `VisionProjector.video` lays out all of them. `scenes` are what the kept frames show."""
     columns, rows = (side // CELL for side in frame_size(size))
     each = view_rows(frame_size(size)) + 1
-    inner = [part for scene in scenes for part in (*view(cells(scene, rows, columns)), mark("sep"))]
+    inner = [part for scene in scenes for part in (view(cells(scene, rows, columns)), mark("sep"))]
     sketch = laid_out("video", [mark("begin"), *inner, mark("end")])
-    starts = 1 + np.array(kept_frames(len(scenes))) * each
-    span = 2 + VIDEO_FRAMES * each
-    positions = np.concatenate([[0], (starts[:, None] + np.arange(each)).ravel(), [span - 1]])
-    weights = np.full(len(positions), log(VIDEO_FRAMES / len(scenes)), np.float32)
-    weights[[0, -1]] = 0
+    positions, weights, span = frame_rows(len(scenes), each)
     return Sketch("video", sketch.codes, positions, weights, span, sketch.rows, sketch.alike)
 
 
@@ -211,14 +206,14 @@ def mark(name: str) -> Part:
     return marked(name, SIGHTS), ()
 
 
-def view(truth: Cells) -> list[Part]:
+def view(truth: Cells) -> Part:
     """The cells of a view, with a newline after each row of them."""
     rows, columns = truth.kind.shape
     newlines = np.broadcast_to(marked("newline", SIGHTS), (rows, 1, SIGHTS))
     codes = np.concatenate([said(truth).reshape(rows, columns, -1), newlines], axis=1).reshape(-1, SIGHTS)
     index = np.pad(np.where(truth.centre == 1, -1, truth.index), ((0, 0), (0, 1)), constant_values=-2).ravel()
     groups = [(np.flatnonzero(index == i), INNER if i else EMPTY) for i in range(int(truth.index.max()) + 1)]
-    return [(codes, (*groups, (np.flatnonzero(index == -2), 1)))]
+    return codes, (*groups, (np.flatnonzero(index == -2), 1))
 
 
 def said(truth: Cells) -> Floats:

@@ -115,6 +115,15 @@ def kept_frames(count: int) -> list[int]:
     return [round(float(at)) for at in np.linspace(0, VIDEO_FRAMES - 1, count)]
 
 
+def frame_rows(count: int, each: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32], int]:
+    """Positions and weights of the rows of `count` kept frames, `each` rows a frame, and how many all frames have."""
+    inner = 1 + np.array(kept_frames(count))[:, None] * each + np.arange(each)
+    span = 2 + VIDEO_FRAMES * each
+    weights = np.full(count * each + 2, log(VIDEO_FRAMES / count), np.float32)
+    weights[[0, -1]] = 0
+    return np.concatenate([[0], inner.ravel(), [span - 1]]), weights, span
+
+
 def chunk(samples: npt.NDArray[np.float32]) -> Tensor:
     """A recording of at most 30 s as the encoders take it: [CHUNK_SAMPLES]."""
     wave = torch.zeros(CHUNK_SAMPLES)

@@ -16,9 +16,16 @@ from training.world.words import Turn
 
 _BEEPS = {"one beep": 1, "two beeps": 2, "three beeps": 3, "four beeps": 4, "five beeps": 5}
 KINDS = ("rising tone", "falling tone", *_BEEPS, "white noise", "bell", "silence", "speech")
-_LABELS = {"rising tone": 1, "falling tone": 2, **dict.fromkeys(_BEEPS, 3), "white noise": 4, "bell": 5, "speech": 6}
 EVENTS, COUNTS, SPEECH = 7, 6, 6
 """How many labels there are, nothing included; how many counts of beeps, none included; the label of speech."""
+_LABELS = {
+    "rising tone": 1,
+    "falling tone": 2,
+    **dict.fromkeys(_BEEPS, 3),
+    "white noise": 4,
+    "bell": 5,
+    "speech": SPEECH,
+}
 _ANSWERS = {
     **{kind: f"I hear a {kind}." for kind in ("rising tone", "falling tone", "bell")},
     **{kind: f"I hear {kind}." for kind in (*_BEEPS, "white noise", "silence")},
