@@ -18,10 +18,13 @@ from transformers import PreTrainedTokenizerBase
 from engine.model.plain import PlainOla
 from training.loop import Job, Parts
 from training.rows import FEATURE, UNLABELLED, Batch, Example, Heard, Rows, Seen, Watched
-from training.sketch import Sketch, Sketcher
+from training.sketch import PROBES, UNASKED, Sketch, Sketcher
 from training.tasks import World
 from training.thin import Tail, hear
 from training.world.speech import Bank
+
+PROBED, PROBED_LAYER = 0.3, 4
+"""How much the probes count, and after how many of the language model's layers they look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,29 +52,49 @@ class Aligning(nn.Module):
     def __init__(self, model: PlainOla) -> None:
         super().__init__()
         self.model = model
-        self.sketcher = Sketcher(model.backbone.config.hidden_size)
+        width = model.backbone.config.hidden_size
+        self.sketcher = Sketcher(width)
+        self.probes = nn.Linear(width, sum(PROBES.values()))
 
     def losses(self, batches: dict[str, list[Batch]]) -> Parts:
-        """Means over the tokens of each task, which all count alike."""
-        means = {}
+        """Means over the tokens of each task, which all count alike; and over the probes."""
+        means, probed = {}, torch.zeros(2, device=self.probes.weight.device)
         for task, parts in batches.items():
             tokens = sum(int((part.labels != UNLABELLED).sum()) for part in parts)
-            means[task] = torch.stack([self.loss(part) for part in parts]).sum() / tokens / len(batches)
-        return means
+            losses = []
+            for part in parts:
+                logits, probes = self.logits(part)
+                losses.append(F.cross_entropy(logits.float(), part.labels[part.labels != UNLABELLED], reduction="sum"))
+                probed = probed + self.probed(probes, part.probes)
+            means[task] = torch.stack(losses).sum() / tokens / len(batches)
+        return means | {"probes": PROBED * probed[0] / probed[1].clamp(min=1)}
 
-    def loss(self, batch: Batch) -> Tensor:
-        """Sum over the labelled rows."""
-        labels = batch.labels[batch.labels != UNLABELLED]
-        return F.cross_entropy(self.logits(batch).float(), labels, reduction="sum")
-
-    def logits(self, batch: Batch) -> Tensor:
-        """What should follow each labelled row: [labelled rows, vocabulary]."""
+    def logits(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """What should follow each labelled row `[labelled rows, vocabulary]`, and the attachments' rows halfway."""
         rows = self.embedded(batch)
         mask = causal(batch.weights, batch.parts).to(rows.dtype)
         backbone: Any = self.model.backbone
-        hidden = backbone.model(inputs_embeds=rows, attention_mask=mask, position_ids=batch.positions, use_cache=False)
-        logits: Tensor = backbone.lm_head(hidden.last_hidden_state[batch.labels != UNLABELLED])
-        return logits
+        made = backbone.model(
+            inputs_embeds=rows,
+            attention_mask=mask,
+            position_ids=batch.positions,
+            use_cache=False,
+            output_hidden_states=True,
+        )
+        logits: Tensor = backbone.lm_head(made.last_hidden_state[batch.labels != UNLABELLED])
+        return logits, made.hidden_states[PROBED_LAYER][batch.ids == FEATURE]
+
+    def probed(self, rows: Tensor, answers: Tensor) -> Tensor:
+        """Sum of the losses of what attachments' rows are asked, and how many they are: [2]."""
+        asked = (answers != UNASKED).any(1)
+        if not asked.any():
+            return rows.new_zeros(2)
+        logits = self.probes(F.rms_norm(rows[asked], rows.shape[-1:])).float().split(list(PROBES.values()), dim=1)
+        losses = [
+            F.cross_entropy(guess, truth, ignore_index=UNASKED, reduction="sum")
+            for guess, truth in zip(logits, answers[asked].T, strict=True)
+        ]
+        return torch.stack([torch.stack(losses).sum(), (answers != UNASKED).sum()])
 
     def embedded(self, batch: Batch) -> Tensor:
         """Rows of the language model's input: [examples, rows, width]."""
@@ -130,7 +153,9 @@ class Course:
 
     def language(self) -> Job:
         """The released model begins with a language model that others trained; ours learns to talk here."""
-        return self._job("language", 1_500, 2e-3, {"text": 22, "described": 8}, (self._model.backbone,), 18)
+        return self._job(
+            "language", 1_500, 2e-3, {"text": 22, "described": 8}, (self._model.backbone, self.module.probes), 18
+        )
 
     def sketches(self) -> Job:
         """What can be asked about pictures, clips and recordings, before any is seen or heard."""
@@ -144,14 +169,14 @@ class Course:
             "sketched picture_and_speech": 2,
             "sketched video_with_sound": 3,
         }
-        return self._job("sketches", 2_400, 7e-4, counts, (self._model.backbone,), 19)
+        return self._job("sketches", 2_400, 7e-4, counts, (self._model.backbone, self.module.probes), 19)
 
     def stages(self) -> list[Job]:
         """In their order; each goes on from the one before."""
         model = self._model
         vision, hearing, language = model.vision, model.hearing, model.backbone
         assert hearing is not None
-        see, speak = vision.projector, hearing.projector
+        see, speak, probes = vision.projector, hearing.projector, self.module.probes
         # Sketches go on beside the real inputs: they cost little.
         images = {"text": 4, "picture": 6, "sketched picture": 6, "sketched video": 2}
         videos = {"text": 5, "picture": 4, "video": 3, "sketched picture": 5, "sketched video": 2}
@@ -170,10 +195,10 @@ class Course:
         }
         return [
             self._job("stage-1-connector", 60, 1e-3, images, (see,), 27),
-            self._job("stage-1", 500, 6e-4, images, (vision, language), 28),
-            self._job("stage-2", 500, 7e-4, videos, (see, language), 29),
+            self._job("stage-1", 500, 6e-4, images, (vision, language, probes), 28),
+            self._job("stage-2", 500, 7e-4, videos, (see, language, probes), 29),
             self._job("stage-3-connector", 60, 1e-3, {"transcription": 16}, (speak,), 30),
-            self._job("stage-3", 1_500, 7e-4, everything, (see, speak, language), 31),
+            self._job("stage-3", 1_500, 7e-4, everything, (see, speak, language, probes), 31),
         ]
 
     def _job(

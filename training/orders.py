@@ -60,7 +60,7 @@ ORDERS: dict[str, Share] = {
 def right_answers(module: Aligning, batch: Batch) -> Tensor:
     """Of each answer whether every token is the likeliest, so that greedy decoding would give it: [answers]."""
     wanted = batch.labels != UNLABELLED
-    right = (module.logits(batch).argmax(-1) == batch.labels[wanted]).cpu()
+    right = (module.logits(batch)[0].argmax(-1) == batch.labels[wanted]).cpu()
     begins = wanted & ~torch.cat([torch.zeros_like(wanted[:, :1]), wanted[:, :-1]], dim=1)
     answers = begins.flatten().cumsum(0)[wanted.flatten()].cpu() - 1
     wrong = torch.zeros(int(answers.max()) + 1).index_add_(0, answers, (~right).float())

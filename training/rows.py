@@ -21,7 +21,7 @@ from transformers import PreTrainedTokenizerBase
 from transformers.utils.chat_template_utils import _compile_jinja_template
 
 from engine.preprocess import frame_size, image_rows, image_views, video_frame, view_rows
-from training.sketch import Sketch
+from training.sketch import Sketch, unasked
 from training.thin import CONTEXT, GROUPS, RATE, Tail, chunk, frame_rows
 from training.world.words import Turn
 
@@ -105,6 +105,8 @@ class Batch:
     pictures: list[tuple[Tensor, Tensor]]
     videos: list[Tensor]
     sketches: list[Tensor]
+    probes: Tensor
+    """Answers of the attachments' rows, one after the other: [FEATURE rows, PROBES]."""
     waves: Tensor
     tail: Tail | None
 
@@ -188,6 +190,7 @@ class Rows:
             [views(a.pixels) for a in attached if isinstance(a, Seen)],
             [frames(a.frames) for a in attached if isinstance(a, Watched)],
             [torch.from_numpy(a.codes) for a in attached if isinstance(a, Sketch)],
+            torch.from_numpy(np.concatenate([unasked(0), *(probes(a, tail) for a in attached)])),
             torch.stack(waves) if waves else torch.zeros(0),
             tail,
         )
@@ -261,6 +264,14 @@ def kept_rows(attachment: Attachment) -> Tensor | None:
             return torch.from_numpy(sketch.rows)
         case _:
             return None
+
+
+def probes(attachment: Attachment, tail: Tail | None) -> Numbers:
+    match attachment:
+        case (Sketch() as sketch) | Seen(_, Sketch() as sketch) | Watched(_, _, Sketch() as sketch):
+            return sketch.probes
+        case _:
+            return unasked(len(rows_of(attachment, tail).positions))
 
 
 def sound_rows(tail: Tail | None) -> Strip:

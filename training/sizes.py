@@ -17,7 +17,7 @@ class Sizes:
 
     hidden: int = 256
     intermediate: int = 704
-    layers: int = 5
+    layers: int = 7
     heads: int = 4
     kv_heads: int = 2
     vision: VisionDims = field(default=VisionDims(width=128, layers=4, heads=4, mlp_dim=478, pos_grid=24))

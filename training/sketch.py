@@ -8,7 +8,7 @@ Connectors learn to make such rows (`training.connect`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log
 
 import numpy as np
@@ -19,11 +19,11 @@ from transformers import PreTrainedTokenizerBase
 
 from engine.preprocess import CELL, Size, frame_size, high_size, low_size, view_rows
 from training.thin import CONTEXT, GROUPS, RATE, frame_rows
-from training.world.cells import KINDS, SHADES, Cells, cells
-from training.world.pictures import Picture
+from training.world.cells import KINDS, SHADES, Cells, cells, labels_of
+from training.world.pictures import MOST, Picture
 from training.world.sentences import VOCABULARY, WORDS
 from training.world.sounds import COUNTS, EVENTS
-from training.world.words import COLORS, PLACES, SHAPES
+from training.world.words import COLORS, DIRECTIONS, PLACES, SHAPES
 
 MARKS = ("begin", "newline", "sep", "end", "speech begin", "speech newline", "speech end")
 WAVES = {0.5: 1.5, 1.0: 0.5, 2.0: 0.5, 4.0: 0.5}
@@ -43,6 +43,12 @@ SEED, LENGTH = 7, 0.4
 INNER, EMPTY = 4, 6
 """Cells that are kept of an object besides its centre, and of a view besides the objects."""
 
+MOTIONS = ("still", "color", *DIRECTIONS)
+PROBES = {"next kind": KINDS, "next color": SHADES, "count": 1 + MOST, "motion": len(MOTIONS)}
+"""What a row of an object is asked inside the language model, once all of a picture or clip has been seen, and how many
+answers there are: what stands to the right of the object, how many objects there are, and how it moves."""
+UNASKED = -100
+
 Floats = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.integer]
 
@@ -56,6 +62,7 @@ class Sketch:
         span: how many rows there would be.
         rows: which of the rows that were laid out these are.
         alike: indexes of rows that say nearly the same, and how many of them are enough.
+        probes: answers by number `[rows, PROBES]`, or UNASKED.
     """
 
     kind: str
@@ -64,7 +71,8 @@ class Sketch:
     weights: Floats
     span: int
     rows: Numbers
-    alike: tuple[tuple[Numbers, int], ...] = ()
+    alike: tuple[tuple[Numbers, int], ...]
+    probes: Numbers
 
     def thinned(self, dice: np.random.Generator) -> Sketch:
         """Fewer rows that stand for all."""
@@ -75,7 +83,8 @@ class Sketch:
                 chosen = dice.choice(rows, count, replace=False)
                 kept[chosen] = True
                 weights[chosen] += log(len(rows) / count)
-        return Sketch(self.kind, self.codes[kept], self.positions[kept], weights[kept], self.span, self.rows[kept])
+        codes, positions, rows, probes = (x[kept] for x in (self.codes, self.positions, self.rows, self.probes))
+        return Sketch(self.kind, codes, positions, weights[kept], self.span, rows, (), probes)
 
 
 class Sketcher(nn.Module):
@@ -124,18 +133,28 @@ def of_picture(picture: Picture) -> Sketch:
         cells(picture, size[1] // CELL, size[0] // CELL)
         for size in (low_size((width, height)), high_size((width, height)))
     )
-    parts = [mark("begin"), view(low), mark("sep"), view(high), mark("end")]
+    parts = [mark("begin"), view(low), mark("sep"), view(high, successions(picture)), mark("end")]
     return laid_out("image", parts)
 
 
-def of_clip(scenes: Sequence[Picture], size: Size) -> Sketch:
-    """The kept frames, as `VisionProjector.video` lays out all of them. `scenes` are what the kept frames show."""
+def of_clip(scenes: Sequence[Picture], size: Size, motion: str) -> Sketch:
+    """The kept frames, as `VisionProjector.video` lays out all of them.
+
+    Args:
+        scenes: what the kept frames show, the acting shape first.
+        size: of a frame: width, height.
+        motion: of MOTIONS, what the acting shape does.
+    """
     columns, rows = (side // CELL for side in frame_size(size))
     each = view_rows(frame_size(size)) + 1
-    inner = [part for scene in scenes for part in (view(cells(scene, rows, columns)), mark("sep"))]
-    sketch = laid_out("video", [mark("begin"), *inner, mark("end")])
+    answers = unasked(len(scenes[0].objects) + 1)
+    answers[1:, -1], answers[1, -1] = MOTIONS.index("still"), MOTIONS.index(motion)
+    shown = [view(cells(scene, rows, columns)) for scene in scenes[:-1]]
+    shown.append(view(cells(scenes[-1], rows, columns), answers))
+    inner = [part for frame in shown for part in (frame, mark("sep"))]
+    made = laid_out("video", [mark("begin"), *inner, mark("end")])
     positions, weights, span = frame_rows(len(scenes), each)
-    return Sketch("video", sketch.codes, positions, weights, span, sketch.rows, sketch.alike)
+    return replace(made, positions=positions, weights=weights, span=span)
 
 
 def of_recording(words: Numbers, begins: Numbers, events: Numbers, counts: Numbers) -> Sketch:
@@ -171,8 +190,7 @@ def of_recording(words: Numbers, begins: Numbers, events: Numbers, counts: Numbe
     ends = [marked(name, SOUNDS) for name in ("speech begin", "speech newline", "speech end")]
     codes = np.concatenate([ends[0], codes, ends[1], ends[2]])
     silence = 1 + np.arange(heard, rows)
-    every = np.arange(len(codes))
-    return Sketch("audio", codes, every, np.zeros(len(codes), np.float32), len(codes), every, ((silence, GROUPS),))
+    return sketch("audio", codes, ((silence, GROUPS),), unasked(len(codes)))
 
 
 def silent(count: int) -> Floats:
@@ -182,18 +200,23 @@ def silent(count: int) -> Floats:
     return codes
 
 
-Part = tuple[Floats, tuple[tuple[Numbers, int], ...]]
-"""Consecutive rows, and which of them are alike."""
+Part = tuple[Floats, tuple[tuple[Numbers, int], ...], Numbers]
+"""Consecutive rows, which of them are alike, and what they are asked."""
 
 
 def laid_out(kind: str, parts: Sequence[Part]) -> Sketch:
-    starts = np.cumsum([0, *(len(codes) for codes, _ in parts)])
+    starts = np.cumsum([0, *(len(codes) for codes, _, _ in parts)])
     alike = tuple(
-        (rows + start, count) for start, (_, groups) in zip(starts, parts, strict=False) for rows, count in groups
+        (rows + start, count) for start, (_, groups, _) in zip(starts, parts, strict=False) for rows, count in groups
     )
-    codes = np.concatenate([codes for codes, _ in parts])
+    codes, probes = (np.concatenate([part[column] for part in parts]) for column in (0, 2))
+    return sketch(kind, codes, alike, probes)
+
+
+def sketch(kind: str, codes: Floats, alike: tuple[tuple[Numbers, int], ...], probes: Numbers) -> Sketch:
+    """All rows one behind the other."""
     every = np.arange(len(codes))
-    return Sketch(kind, codes, every, np.zeros(len(codes), np.float32), len(codes), every, alike)
+    return Sketch(kind, codes, every, np.zeros(len(codes), np.float32), len(codes), every, alike, probes)
 
 
 def marked(name: str, fields: int) -> Floats:
@@ -203,17 +226,35 @@ def marked(name: str, fields: int) -> Floats:
 
 
 def mark(name: str) -> Part:
-    return marked(name, SIGHTS), ()
+    return marked(name, SIGHTS), (), unasked(1)
 
 
-def view(truth: Cells) -> Part:
-    """The cells of a view, with a newline after each row of them."""
+def unasked(rows: int) -> npt.NDArray[np.int64]:
+    return np.full((rows, len(PROBES)), UNASKED)
+
+
+def successions(picture: Picture) -> Numbers:
+    """For nothing and each object of a picture, from left to right, what its rows are asked: [1 + objects, PROBES]."""
+    answers = unasked(len(picture.objects) + 1)
+    answers[1:, 2] = len(picture.objects)
+    following = [labels_of(thing) for thing in picture.objects[1:]]
+    answers[1:, :2] = [*following, (0, 0)]
+    return answers
+
+
+def view(truth: Cells, answers: Numbers | None = None) -> Part:
+    """The cells of a view, with a newline after each row of them.
+
+    `answers`: to what the rows of nothing and of each object are asked, if they are: [1 + objects, PROBES].
+    """
     rows, columns = truth.kind.shape
     newlines = np.broadcast_to(marked("newline", SIGHTS), (rows, 1, SIGHTS))
     codes = np.concatenate([said(truth).reshape(rows, columns, -1), newlines], axis=1).reshape(-1, SIGHTS)
     index = np.pad(np.where(truth.centre == 1, -1, truth.index), ((0, 0), (0, 1)), constant_values=-2).ravel()
     groups = [(np.flatnonzero(index == i), INNER if i else EMPTY) for i in range(int(truth.index.max()) + 1)]
-    return codes, (*groups, (np.flatnonzero(index == -2), 1))
+    asked = unasked(1 + int(truth.index.max())) if answers is None else answers
+    probes = np.pad(asked[truth.index], ((0, 0), (0, 1), (0, 0)), constant_values=UNASKED).reshape(-1, len(PROBES))
+    return codes, (*groups, (np.flatnonzero(index == -2), 1)), probes
 
 
 def said(truth: Cells) -> Floats:

@@ -13,9 +13,9 @@ from training.world import asking, clips, pictures, sounds, talk
 from training.world.sentences import for_video
 from training.world.sounds import SPEECH
 from training.world.speech import Bank, Utterance
-from training.world.words import ANSWER_SPEECH, DIRECTIONS, TRANSCRIBE, Turn, listed, transcript, with_article
+from training.world.words import ANSWER_SPEECH, TRANSCRIBE, Turn, listed, transcript, with_article
 
-QUESTIONS, OF_SKETCHES = 12, 9
+QUESTIONS, OF_SKETCHES = 12, 14
 """Asked about one picture or clip at most: what it costs to encode is paid once, and sketches cost little."""
 TALKS = 0.25
 """Share of the pictures and clips that are talked about; of others each question is asked as if it were the first."""
@@ -91,11 +91,11 @@ class World:
         while not turns:
             drawn = self._drawn(dice)
             turns = [turn for turn in asking.questions(drawn, dice) if turn.question in self.bank]
-        asked, *more = (turns[place] for place in dice.permutation(len(turns))[: self._questions])
+        asked = turns[int(dice.integers(len(turns)))]
         attachments = self._seen(drawn, dice), self._speech(self.bank.find(asked.question, dice), dice)
         # Without any text the reference's fixed prompt is used (docs/model.md).
         question = "" if dice.random() < 0.7 else ANSWER_SPEECH
-        return Example((Turn(question, asked.answer), *more), attachments, text_first=text_first(dice))
+        return Example((Turn(question, asked.answer),), attachments, text_first=text_first(dice))
 
     def video_with_sound(self, dice: np.random.Generator) -> Example:
         """What a clip shows, what its voice says, and whether the one names the other."""
@@ -107,9 +107,8 @@ class World:
         else:
             said = self._spoken_over(clip, dice)
             text, heard = said.text, self._speech(said, dice)
-            turns = [Turn("What does the voice say?", f"The voice says: {transcript(text)}.")]
-            if clip.motion in DIRECTIONS:
-                turns = [clips.names_question(clip, text), *turns]
+            says = Turn("What does the voice say?", f"The voice says: {transcript(text)}.")
+            turns = [says, *clips.names_questions(clip, text, dice)]
         # What needs both senses or only the voice is always asked.
         heard_about = list(dict.fromkeys(turns))
         some = [seen[place] for place in dice.permutation(len(seen))[: self._questions - len(heard_about)]]
@@ -127,7 +126,7 @@ class World:
 
     def _drawn(self, dice: np.random.Generator, largest: int = 352) -> pictures.Picture:
         if self.sketched:  # mostly of digits that are rarer otherwise, and of what costs little to draw
-            return pictures.picture(dice, largest=224, written=0.3)
+            return pictures.picture(dice, largest=224, written=0.35)
         return pictures.picture(dice, largest=largest, held_out=self.held_out)
 
     def _seen(self, drawn: pictures.Picture, dice: np.random.Generator) -> Attachment:
@@ -140,7 +139,7 @@ class World:
         if self.whole:
             return Watched(clip.frames, clip.seconds)
         size = clip.frames.shape[2], clip.frames.shape[1]
-        sketch = of_clip([pictures.scene(shapes, size) for shapes in clip.scenes], size).thinned(dice)
+        sketch = of_clip([pictures.scene(shapes, size) for shapes in clip.scenes], size, clip.motion).thinned(dice)
         return sketch if self.sketched else Watched(clip.frames, clip.seconds, sketch)
 
     def _speech(self, said: Utterance, dice: np.random.Generator) -> Attachment:

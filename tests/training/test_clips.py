@@ -10,7 +10,7 @@ import pytest
 
 from engine.preprocess import sampled
 from training.world import clips, paint
-from training.world.clips import Clip, clip, names_question, questions
+from training.world.clips import Clip, clip, names_question, names_questions, questions
 from training.world.words import COLORS, DIRECTIONS, SHAPES, with_article
 
 SEEDS = range(40)
@@ -101,6 +101,10 @@ def test_answers_tell_the_facts() -> None:
         assert said["What do you see?"] == said["Describe the video."] == f"I see {acting}{others}."
         assert said["What happens in the video?"] == happens
         assert said.get("What changes color?") == (changes if seen.becomes else None)
+        for number, kind in enumerate(other.split()[-1] for other in seen.shapes):
+            moving = moves and number == 0
+            expected = f"Yes, the {kind} is moving." if moving else f"No, the {kind} is not moving."
+            assert said[f"Is the {kind} moving?"] == expected
         assert said["Does anything change color?"].startswith("Yes, the" if seen.becomes else "No, nothing")
     assert motions == {*DIRECTIONS, "still", "color"}
 
@@ -111,3 +115,14 @@ def test_the_voice_names_the_shape_only_by_its_whole_word() -> None:
     assert names_question(seen, "Look at the STAR!").answer == "Yes, the voice names the star."
     assert names_question(seen, "Let us start.").answer == "No, the voice does not name the star."
     assert names_question(seen, "Hello.").question == "Does the voice name the moving shape?"
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_as_many_words_are_asked_for_as_the_voice_says_and_one_that_it_does_not(seed: int) -> None:
+    dice = np.random.default_rng(seed)
+    said = names_questions(drawn(seed, largest=64), "Where is the star, and where the cross?", dice)
+    others = [turn for turn in said if "moving shape" not in turn.question]
+    yes, no = ([turn.question for turn in others if turn.answer.startswith(word)] for word in ("Yes", "No"))
+    assert yes == ["Does the voice name the star?", "Does the voice name the cross?"]
+    assert len(no) == 1
+    assert no[0].split()[-1] in ("circle?", "square?", "triangle?")

@@ -8,13 +8,24 @@ import pytest
 from engine.preprocess import CELL, image_rows, low_size
 from engine.preprocess import video_rows as served_video_rows
 from training.rows import Seen, Watched, rows_of, sound_rows
-from training.sketch import CENTRE, MARKS, NOTHING, of_clip, of_picture, of_recording
-from training.world.cells import KINDS, cells
+from training.sketch import (
+    CENTRE,
+    MARKS,
+    MOTIONS,
+    NOTHING,
+    PROBES,
+    UNASKED,
+    of_clip,
+    of_picture,
+    of_recording,
+)
+from training.world.cells import KINDS, SHADES, cells, labels_of
 from training.world.clips import clip
 from training.world.pictures import picture, scene
 from training.world.sentences import VOCABULARY, WORDS, numbered
 from training.world.words import SHAPES
 
+COUNT, MOTION = (list(PROBES).index(name) for name in ("count", "motion"))
 FIRST_HALF, SECOND_HALF = len(MARKS), len(MARKS) + WORDS
 
 
@@ -47,11 +58,42 @@ def test_every_centre_is_kept_and_says_its_kind(seed: int) -> None:
     assert said.tolist() == truth.kind[truth.centre == 1].tolist()
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_the_second_view_asks_what_stands_to_the_right(seed: int) -> None:
+    drawn = picture(np.random.default_rng(seed), largest=300)
+    whole = of_picture(drawn)
+    second = whole.rows > int(np.flatnonzero(whole.codes[:, MARKS.index("sep")])[0])
+    assert (whole.probes[~second] == UNASKED).all()
+    assert set(whole.probes[:, COUNT]) <= {UNASKED, len(drawn.objects)}
+    assert (whole.probes[:, COUNT] > 0).sum() >= len(drawn.objects) // 2
+    labels = [labels_of(thing) for thing in drawn.objects]
+    for row in np.flatnonzero(whole.probes[:, COUNT] > 0):
+        kind, color = (
+            int(whole.codes[row, start : start + count].argmax())
+            for start, count in ((NOTHING, KINDS), (NOTHING + KINDS, SHADES))
+        )
+        following = [[*labels, (0, 0)][place] for place, label in enumerate(labels, 1) if label == (kind, color)]
+        assert tuple(whole.probes[row, :2]) in following
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_last_frame_asks_how_each_shape_moves(seed: int) -> None:
+    drawn = clip(np.random.default_rng(seed), count=6, largest=200)
+    size = drawn.frames.shape[2], drawn.frames.shape[1]
+    whole = of_clip([scene(shapes, size) for shapes in drawn.scenes], size, drawn.motion)
+    asked = np.flatnonzero(whole.probes[:, MOTION] != UNASKED)
+    assert (asked > np.flatnonzero(whole.codes[:, MARKS.index("sep")])[-2]).all()
+    actor = whole.codes[asked, NOTHING + 1 + SHAPES.index(drawn.actor)] > 0
+    assert actor.any()
+    assert {MOTIONS[n] for n in whole.probes[asked[actor], MOTION]} == {drawn.motion}
+    assert {MOTIONS[n] for n in whole.probes[asked[~actor], MOTION]} <= {"still"}
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_a_clip_is_laid_out_as_its_kept_frames(seed: int) -> None:
     drawn = clip(np.random.default_rng(seed), count=7, largest=200)
     size = drawn.frames.shape[2], drawn.frames.shape[1]
-    whole = of_clip([scene(shapes, size) for shapes in drawn.scenes], size)
+    whole = of_clip([scene(shapes, size) for shapes in drawn.scenes], size, drawn.motion)
     strip = rows_of(Watched(drawn.frames, drawn.seconds), None)
     assert whole.positions.tolist() == strip.positions.tolist()
     assert whole.span == strip.span == served_video_rows(size)

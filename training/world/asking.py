@@ -11,9 +11,13 @@ from training.world.chance import asked, pick
 from training.world.pictures import Picture, Shape
 from training.world.words import COLORS, PLACES, SHAPES, Turn, in_words, listed, with_article
 
+SINGLE, DOUBTS = 4, 6
+"""How many questions of what shape, color or place one shape is, and of whether one is there at all, which takes much
+longer to learn."""
+
 
 def questions(picture: Picture, dice: np.random.Generator) -> list[Turn]:
-    """All that can be asked about the picture, in random order; a question about one shape names it uniquely."""
+    """What can be asked about the picture, in random order; a question about one shape names it uniquely."""
     if picture.number is not None:
         seen, counted = f"I see the number {picture.number}.", f"no shapes, only the number {picture.number}"
     else:
@@ -34,7 +38,8 @@ def questions(picture: Picture, dice: np.random.Generator) -> list[Turn]:
         turns.append(Turn(question, f"The number {picture.number} is written."))
     elif dice.random() < 0.2:
         turns.append(Turn(asked(dice, "What number is written?", "Which number is written?"), "There is no number."))
-    turns += _about_single_shapes(picture, dice) + _whether_there(picture, dice)
+    singles = _about_single_shapes(picture, dice)
+    turns += [singles[index] for index in dice.permutation(len(singles))[:SINGLE]] + _whether_there(picture, dice)
     return [turns[index] for index in dice.permutation(len(turns))]
 
 
@@ -60,12 +65,11 @@ def _about_single_shapes(picture: Picture, dice: np.random.Generator) -> list[Tu
 
 
 def _whether_there(picture: Picture, dice: np.random.Generator) -> list[Turn]:
-    """One or two shapes that are there, one or two that are not but mostly share a color or a kind with one."""
+    """Shapes that are there, and as many that are not but mostly share a color or a kind with one."""
     names = [shape.name for shape in picture.shapes]
     there = list(dict.fromkeys(names[index] for index in dice.permutation(len(names))))
-    more = int(dice.random() < 0.6)
-    asking = there[: 1 + more]
-    for _ in range(2 - more if names or dice.random() < 0.5 else 0):
+    asking = there[: DOUBTS // 2]
+    for _ in range(len(asking) or int(dice.random() < 0.5)):
         absent = _absent(picture.shapes, dice)
         if absent not in asking:
             asking.append(absent)

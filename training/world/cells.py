@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.preprocess import CELL, padded
-from training.world.pictures import Picture, Shape
+from training.world.pictures import Digit, Picture, Shape
 from training.world.words import COLORS, SHAPES
 
 Labels = npt.NDArray[np.int8]
@@ -60,9 +60,17 @@ def cells(picture: Picture, rows: int, cols: int) -> Cells:
         cell = int((thing.y + y_start) * rows / canvas[1]), int((thing.x + x_start) * cols / canvas[0])
         index[cell], centre[cell] = number, 1
         third[cell] = 1 + 3 * min(2, int(3 * thing.y / height)) + min(2, int(3 * thing.x / width))
-        kinds.append(1 + SHAPES.index(thing.kind) if isinstance(thing, Shape) else 6 + int(thing.character))
-        colors.append(1 + tuple(COLORS).index(thing.color) if isinstance(thing, Shape) else 0)
+        kind, color = labels_of(thing)
+        kinds.append(kind)
+        colors.append(color)
     return Cells(np.array(kinds, np.int8)[index], np.array(colors, np.int8)[index], centre, third, index)
+
+
+def labels_of(thing: Shape | Digit) -> tuple[int, int]:
+    """Its kind and its color, 0 for a digit's."""
+    if isinstance(thing, Shape):
+        return 1 + SHAPES.index(thing.kind), 1 + tuple(COLORS).index(thing.color)
+    return 1 + len(SHAPES) + int(thing.character), 0
 
 
 def _covered(picture: Picture, rows: int, cols: int, canvas: tuple[int, int], start: tuple[int, int]) -> Labels:

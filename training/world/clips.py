@@ -232,6 +232,14 @@ def questions(clip: Clip, dice: np.random.Generator) -> list[Turn]:
         Turn(asked(dice, "Describe the video.", "Please describe this video.", "Describe this clip."), seen),
         Turn(asked(dice, "What happens in the video?", "What happens?", "What is happening?"), _happens(clip)),
     ]
+    for name in clip.shapes:
+        kind = name.split()[-1]
+        moves = kind == clip.actor and clip.motion in DIRECTIONS
+        turns.append(
+            Turn(
+                f"Is the {kind} moving?", f"{'Yes' if moves else 'No'}, the {kind} is {'' if moves else 'not '}moving."
+            )
+        )
     if clip.becomes is not None:
         turns.append(Turn("What changes color?", f"T{changes}"))
     if dice.random() < (0.5 if clip.becomes is not None else 0.25):
@@ -243,9 +251,23 @@ def questions(clip: Clip, dice: np.random.Generator) -> list[Turn]:
 def names_question(clip: Clip, sentence: str) -> Turn:
     """Whether the soundtrack's `sentence` has the word for the shape that moves; there must be one that does."""
     assert clip.motion in DIRECTIONS
-    named = re.search(rf"\b{clip.actor}\b", sentence, re.IGNORECASE) is not None
-    answer = f"Yes, the voice names the {clip.actor}." if named else f"No, the voice does not name the {clip.actor}."
-    return Turn("Does the voice name the moving shape?", answer)
+    return Turn("Does the voice name the moving shape?", _names(clip.actor, sentence))
+
+
+def names_questions(clip: Clip, sentence: str, dice: np.random.Generator) -> list[Turn]:
+    """The same, if a shape moves, and whether it has the words for shapes that it does or does not name."""
+    named = [kind for kind in SHAPES if _named(kind, sentence)]
+    asking = [*named, pick(dice, [kind for kind in SHAPES if kind not in named])]
+    turns = [Turn(f"Does the voice name the {kind}?", _names(kind, sentence)) for kind in asking]
+    return [*turns, names_question(clip, sentence)] if clip.motion in DIRECTIONS else turns
+
+
+def _names(kind: str, sentence: str) -> str:
+    return f"{'Yes, the voice names' if _named(kind, sentence) else 'No, the voice does not name'} the {kind}."
+
+
+def _named(kind: str, sentence: str) -> bool:
+    return re.search(rf"\b{kind}\b", sentence, re.IGNORECASE) is not None
 
 
 def _moving(clip: Clip) -> str:

@@ -21,6 +21,7 @@ from training.world.words import SHAPES
 Box = tuple[int, int, int, int]  # left, top, right, bottom; right and bottom are outside
 
 SMALLEST, SMALLEST_SHAPE, LARGEST_SHAPE = 64, 0.12, 0.60
+MOST = 5  # shapes
 OVERLAP = 0.05  # of the smaller of two bounding boxes
 HELD_OUT_HEIGHTS = (0.26, 0.32)  # digits, of the shorter side
 
@@ -177,7 +178,7 @@ def scene(shapes: tuple[Shape, ...], size: tuple[int, int]) -> Picture:
 def _write(
     dice: np.random.Generator, canvas: Image.Image, ground: Pixels, mask: npt.NDArray[np.uint8], held_out: bool
 ) -> tuple[str, tuple[Digit, ...]]:
-    limit = (1000, 1000, 1000, 1000, 100, 10)[int(dice.integers(6))]
+    limit = (1000, 1000, 1000, 100, 100, 10)[int(dice.integers(6))]
     number, bold = str(dice.integers(limit)), dice.random() < 0.2
     letters = _fitting_font(dice, number, bold, canvas.size, held_out)
     text_left, text_top, text_right, text_bottom = (int(value) for value in letters.getbbox(number))
