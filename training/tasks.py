@@ -91,7 +91,7 @@ class World:
         while not turns:
             drawn = self._drawn(dice)
             turns = [turn for turn in asking.questions(drawn, dice) if turn.question in self.bank]
-        asked = turns[int(dice.integers(len(turns)))]
+        asked = turns[0]
         attachments = self._seen(drawn, dice), self._speech(self.bank.find(asked.question, dice), dice)
         # Without any text the reference's fixed prompt is used (docs/model.md).
         question = "" if dice.random() < 0.7 else ANSWER_SPEECH
@@ -111,18 +111,18 @@ class World:
             turns = [says, *clips.names_questions(clip, text, dice)]
         # What needs both senses or only the voice is always asked.
         heard_about = list(dict.fromkeys(turns))
-        some = [seen[place] for place in dice.permutation(len(seen))[: self._questions - len(heard_about)]]
-        return self._asked([*heard_about, *some], (self._watched(clip, dice), heard), dice)
+        turns = [*heard_about, *seen[: self._questions - len(heard_about)]]
+        turns = [turns[place] for place in dice.permutation(len(turns))]
+        return self._asked(turns, (self._watched(clip, dice), heard), dice)
 
     @property
     def _questions(self) -> int:
         return OF_SKETCHES if self.sketched else QUESTIONS
 
     def _asked(self, turns: list[Turn], attachments: tuple[Attachment, ...], dice: np.random.Generator) -> Example:
-        """Some of the questions, in random order."""
-        order = dice.permutation(len(turns))[: self._questions]
-        asked = tuple(turns[place] for place in order)
-        return Example(asked, attachments, system(dice), text_first(dice), apart=bool(dice.random() >= TALKS))
+        """The first of the questions."""
+        asked, apart = tuple(turns[: self._questions]), bool(dice.random() >= TALKS)
+        return Example(asked, attachments, system(dice), text_first(dice), apart=apart)
 
     def _drawn(self, dice: np.random.Generator, largest: int = 352) -> pictures.Picture:
         if self.sketched:  # mostly of digits that are rarer otherwise, and of what costs little to draw

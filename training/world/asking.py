@@ -11,7 +11,7 @@ from training.world.chance import asked, pick
 from training.world.pictures import Picture, Shape
 from training.world.words import COLORS, PLACES, SHAPES, Turn, in_words, listed, with_article
 
-SINGLE, DOUBTS = 4, 6
+SINGLE, DOUBTS = 4, 4
 """How many questions of what shape, color or place one shape is, and of whether one is there at all, which takes much
 longer to learn."""
 
@@ -65,19 +65,26 @@ def _about_single_shapes(picture: Picture, dice: np.random.Generator) -> list[Tu
 
 
 def _whether_there(picture: Picture, dice: np.random.Generator) -> list[Turn]:
-    """Shapes that are there, and as many that are not but mostly share a color or a kind with one."""
+    """As many shapes that are there as others, and a kind and a color of each sort, which are learned first."""
     names = [shape.name for shape in picture.shapes]
     there = list(dict.fromkeys(names[index] for index in dice.permutation(len(names))))
-    asking = there[: DOUBTS // 2]
+    asking = dict.fromkeys(there[: DOUBTS // 2], True)
     for _ in range(len(asking) or int(dice.random() < 0.5)):
-        absent = _absent(picture.shapes, dice)
-        if absent not in asking:
-            asking.append(absent)
+        asking.setdefault(_absent(picture.shapes, dice), False)
+    if picture.shapes:
+        for every, shown, named in (
+            (SHAPES, {shape.kind for shape in picture.shapes}, "{}"),
+            (tuple(COLORS), {shape.color for shape in picture.shapes}, "{} shape"),
+        ):
+            others = [one for one in every if one not in shown]
+            asking[named.format(pick(dice, sorted(shown)))] = True
+            if others:
+                asking[named.format(pick(dice, others))] = False
     turns: list[Turn] = []
-    for name in asking:
+    for name, is_there in asking.items():
         thing = with_article(name)
         question = asked(dice, f"Is there {thing}?", f"Is there {thing} in the picture?", f"Do you see {thing}?")
-        turns.append(Turn(question, f"Yes, there is {thing}." if name in names else f"No, there is no {name}."))
+        turns.append(Turn(question, f"Yes, there is {thing}." if is_there else f"No, there is no {name}."))
     return turns
 
 
@@ -87,8 +94,8 @@ def _absent(shapes: tuple[Shape, ...], dice: np.random.Generator) -> str:
         kind, color, alike = pick(dice, SHAPES), pick(dice, tuple(COLORS)), dice.random()
         if shapes:
             near = shapes[int(dice.integers(len(shapes)))]
-            kind = near.kind if alike < 0.43 else kind
-            color = near.color if 0.43 <= alike < 0.86 else color
+            kind = near.kind if alike < 0.25 else kind
+            color = near.color if 0.25 <= alike < 0.5 else color
         if f"{color} {kind}" not in names:
             return f"{color} {kind}"
 
