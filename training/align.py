@@ -23,7 +23,7 @@ from training.tasks import World
 from training.thin import Tail, hear
 from training.world.speech import Bank
 
-PROBED, PROBED_LAYER = 0.3, 4
+PROBED, PROBED_LAYER = 0.15, 4
 """How much the probes count, and after how many of the language model's layers they look."""
 
 
@@ -57,8 +57,8 @@ class Aligning(nn.Module):
         self.probes = nn.Linear(width, sum(PROBES.values()))
 
     def losses(self, batches: dict[str, list[Batch]]) -> Parts:
-        """Means over the tokens of each task, which all count alike; and over the probes."""
-        means, probed = {}, torch.zeros(2, device=self.probes.weight.device)
+        """Means over the tokens of each task, which all count alike; and over those of each probe."""
+        means, probed = {}, torch.zeros(2, len(PROBES), device=self.probes.weight.device)
         for task, parts in batches.items():
             tokens = sum(int((part.labels != UNLABELLED).sum()) for part in parts)
             losses = []
@@ -67,10 +67,10 @@ class Aligning(nn.Module):
                 losses.append(F.cross_entropy(logits.float(), part.labels[part.labels != UNLABELLED], reduction="sum"))
                 probed = probed + self.probed(probes, part.probes)
             means[task] = torch.stack(losses).sum() / tokens / len(batches)
-        return means | {"probes": PROBED * probed[0] / probed[1].clamp(min=1)}
+        return means | {"probes": PROBED * (probed[0] / probed[1].clamp(min=1)).sum()}
 
     def logits(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """What should follow each labelled row `[labelled rows, vocabulary]`, and the attachments' rows halfway."""
+        """What should follow each labelled row `[labelled rows, vocabulary]`, and all rows halfway."""
         rows = self.embedded(batch)
         mask = causal(batch.weights, batch.parts).to(rows.dtype)
         backbone: Any = self.model.backbone
@@ -82,19 +82,19 @@ class Aligning(nn.Module):
             output_hidden_states=True,
         )
         logits: Tensor = backbone.lm_head(made.last_hidden_state[batch.labels != UNLABELLED])
-        return logits, made.hidden_states[PROBED_LAYER][batch.ids == FEATURE]
+        return logits, made.hidden_states[PROBED_LAYER]
 
     def probed(self, rows: Tensor, answers: Tensor) -> Tensor:
-        """Sum of the losses of what attachments' rows are asked, and how many they are: [2]."""
-        asked = (answers != UNASKED).any(1)
+        """Sums of the losses of what rows are asked, and how many answers those are: [2, PROBES]."""
+        asked = (answers != UNASKED).any(-1)
         if not asked.any():
-            return rows.new_zeros(2)
+            return torch.zeros(2, len(PROBES), device=rows.device)
         logits = self.probes(F.rms_norm(rows[asked], rows.shape[-1:])).float().split(list(PROBES.values()), dim=1)
         losses = [
             F.cross_entropy(guess, truth, ignore_index=UNASKED, reduction="sum")
             for guess, truth in zip(logits, answers[asked].T, strict=True)
         ]
-        return torch.stack([torch.stack(losses).sum(), (answers != UNASKED).sum()])
+        return torch.stack([torch.stack(losses), (answers != UNASKED).flatten(0, 1).sum(0)])
 
     def embedded(self, batch: Batch) -> Tensor:
         """Rows of the language model's input: [examples, rows, width]."""

@@ -21,7 +21,7 @@ from transformers import PreTrainedTokenizerBase
 from transformers.utils.chat_template_utils import _compile_jinja_template
 
 from engine.preprocess import frame_size, image_rows, image_views, video_frame, view_rows
-from training.sketch import Sketch, unasked
+from training.sketch import PROBES, UNASKED, Sketch, asked, unasked
 from training.thin import CONTEXT, GROUPS, RATE, Tail, chunk, frame_rows
 from training.world.words import Turn
 
@@ -106,18 +106,19 @@ class Batch:
     videos: list[Tensor]
     sketches: list[Tensor]
     probes: Tensor
-    """Answers of the attachments' rows, one after the other: [FEATURE rows, PROBES]."""
+    """What rows are asked halfway (`training.sketch.PROBES`): [examples, rows, PROBES]."""
     waves: Tensor
     tail: Tail | None
 
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """Consecutive rows: positions within the strip, weights, and how many positions it spans."""
+    """Consecutive rows: positions within the strip, weights, how many positions it spans, and what rows are asked."""
 
     positions: Numbers
     weights: npt.NDArray[np.float32]
     span: int
+    probes: Numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,7 @@ class Line:
     positions: Numbers
     weights: npt.NDArray[np.float32]
     labels: Numbers
+    probes: Numbers
     parts: Numbers
 
     def __len__(self) -> int:
@@ -154,6 +156,7 @@ class Rows:
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
         self._tokenizer = tokenizer
         self._known: dict[str, list[int]] = {}
+        self._end = int(tokenizer.convert_tokens_to_ids("<|im_end|>"))
 
     def batches(self, examples: Sequence[Example], dice: np.random.Generator, *, thin: bool = True) -> list[Batch]:
         """Examples of about equal length go together, so that little is padding."""
@@ -173,12 +176,14 @@ class Rows:
         shape = len(lines), max(map(len, lines))
         ids, positions, parts = (torch.zeros(shape, dtype=torch.long) for _ in range(3))
         labels, weights = torch.full(shape, UNLABELLED), torch.full(shape, float("-inf"))
+        probes = torch.full((*shape, len(PROBES)), UNASKED)
         for row, line in enumerate(lines):
             ids[row, : len(line)] = torch.from_numpy(line.ids)
             positions[row, : len(line)] = torch.from_numpy(line.positions)
             parts[row, : len(line)] = torch.from_numpy(line.parts)
             weights[row, : len(line)] = torch.from_numpy(line.weights)
             labels[row, : len(line) - 1] = torch.from_numpy(line.labels[1:])
+            probes[row, : len(line)] = torch.from_numpy(line.probes)
         return Batch(
             ids,
             positions,
@@ -190,7 +195,7 @@ class Rows:
             [views(a.pixels) for a in attached if isinstance(a, Seen)],
             [frames(a.frames) for a in attached if isinstance(a, Watched)],
             [torch.from_numpy(a.codes) for a in attached if isinstance(a, Sketch)],
-            torch.from_numpy(np.concatenate([unasked(0), *(probes(a, tail) for a in attached)])),
+            probes,
             torch.stack(waves) if waves else torch.zeros(0),
             tail,
         )
@@ -202,11 +207,12 @@ class Rows:
         # What every turn begins with: all up to the rows of the last attachment.
         shared = int(np.flatnonzero(lines[0].ids == FEATURE)[-1]) + 1
         starts = (0, *(shared for _ in lines[1:]))
-        columns = zip(*((line.ids, line.positions, line.weights, line.labels) for line in lines), strict=True)
-        cut = [np.concatenate([x[start:] for x, start in zip(xs, starts, strict=True)]) for xs in columns]
+        columns = zip(*((x.ids, x.positions, x.weights, x.labels, x.probes) for x in lines), strict=True)
+        ids, positions, weights, labels, probes = (
+            np.concatenate([x[start:] for x, start in zip(xs, starts, strict=True)]) for xs in columns
+        )
         parts = [np.full(len(line) - shared, number) for number, line in enumerate(lines, 1)]
-        ids, positions, weights, labels = cut
-        return Line(ids, positions, weights, labels, np.concatenate([np.zeros(shared, np.int64), *parts]))
+        return Line(ids, positions, weights, labels, probes, np.concatenate([np.zeros(shared, np.int64), *parts]))
 
     def _whole(self, example: Example, tail: Tail | None) -> Line:
         text, attachments = conversation(example), iter(example.attachments)
@@ -214,7 +220,7 @@ class Rows:
         labels: list[int] = []
         strips: list[Strip] = []
         end = 0
-        for answer in ANSWER.finditer(text):
+        for turn, answer in zip(example.turns, ANSWER.finditer(text), strict=True):
             for number, piece in enumerate(SLOT.split(text[end : answer.start()])):
                 if number:
                     strip = rows_of(next(attachments), tail)
@@ -223,6 +229,7 @@ class Rows:
                 tokens = self._tokens(piece)
                 ids += tokens
                 strips.append(plain(len(tokens)))
+            strips[-1].probes[np.flatnonzero(np.array(tokens) == self._end)[-1]] = asked(turn.finds)
             labels += [UNLABELLED] * (len(ids) - len(labels))
             said = self._tokens(answer.group())
             ids += said
@@ -232,7 +239,8 @@ class Rows:
         starts = np.cumsum([0, *(strip.span for strip in strips)])
         places = np.concatenate([strip.positions + start for strip, start in zip(strips, starts, strict=False)])
         weights = np.concatenate([strip.weights for strip in strips])
-        return Line(np.array(ids), places, weights, np.array(labels), np.zeros(len(ids), np.int64))
+        probes = np.concatenate([strip.probes for strip in strips])
+        return Line(np.array(ids), places, weights, np.array(labels), probes, np.zeros(len(ids), np.int64))
 
     def _tokens(self, text: str) -> list[int]:
         if text not in self._known:
@@ -243,13 +251,13 @@ class Rows:
 
 
 def plain(count: int) -> Strip:
-    return Strip(np.arange(count), np.zeros(count, np.float32), count)
+    return Strip(np.arange(count), np.zeros(count, np.float32), count, unasked(count))
 
 
 def rows_of(attachment: Attachment, tail: Tail | None) -> Strip:
     match attachment:
         case (Sketch() as sketch) | Seen(_, Sketch() as sketch) | Watched(_, _, Sketch() as sketch):
-            return Strip(sketch.positions, sketch.weights, sketch.span)
+            return Strip(sketch.positions, sketch.weights, sketch.span, sketch.probes)
         case Seen(pixels):
             return plain(image_rows((pixels.shape[1], pixels.shape[0])))
         case Watched(frames):
@@ -266,14 +274,6 @@ def kept_rows(attachment: Attachment) -> Tensor | None:
             return None
 
 
-def probes(attachment: Attachment, tail: Tail | None) -> Numbers:
-    match attachment:
-        case (Sketch() as sketch) | Seen(_, Sketch() as sketch) | Watched(_, _, Sketch() as sketch):
-            return sketch.probes
-        case _:
-            return unasked(len(rows_of(attachment, tail).positions))
-
-
 def sound_rows(tail: Tail | None) -> Strip:
     """One chunk: begin, the kept rows, newline, end (docs/reference.md, 5)."""
     chunk_rows = CONTEXT // RATE
@@ -284,12 +284,13 @@ def sound_rows(tail: Tail | None) -> Strip:
     weights = np.zeros(len(rows) + 3, np.float32)
     weights[1 + heard : 1 + len(rows)] = log((chunk_rows - heard) / GROUPS)
     positions = np.concatenate([[0], 1 + rows, [chunk_rows + 1, chunk_rows + 2]])
-    return Strip(positions, weights, chunk_rows + 3)
+    return Strip(positions, weights, chunk_rows + 3, unasked(len(positions)))
 
 
 def video_rows(clip: Pixels) -> Strip:
     """Begin, the kept frames, each with its separator, end (docs/reference.md, 4)."""
-    return Strip(*frame_rows(len(clip), view_rows(frame_size((clip.shape[2], clip.shape[1]))) + 1))
+    positions, weights, span = frame_rows(len(clip), view_rows(frame_size((clip.shape[2], clip.shape[1]))) + 1)
+    return Strip(positions, weights, span, unasked(len(positions)))
 
 
 def views(picture: Pixels) -> tuple[Tensor, Tensor]:

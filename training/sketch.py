@@ -23,7 +23,7 @@ from training.world.cells import KINDS, SHADES, Cells, cells, labels_of
 from training.world.pictures import MOST, Picture
 from training.world.sentences import VOCABULARY, WORDS
 from training.world.sounds import COUNTS, EVENTS
-from training.world.words import COLORS, DIRECTIONS, PLACES, SHAPES
+from training.world.words import COLORS, FOUND, MOTIONS, PLACES, SHAPES
 
 MARKS = ("begin", "newline", "sep", "end", "speech begin", "speech newline", "speech end")
 WAVES = {0.5: 1.5, 1.0: 0.5, 2.0: 0.5, 4.0: 0.5}
@@ -43,10 +43,12 @@ SEED, LENGTH = 7, 0.4
 INNER, EMPTY = 4, 6
 """Cells that are kept of an object besides its centre, and of a view besides the objects."""
 
-MOTIONS = ("still", "color", *DIRECTIONS)
-PROBES = {"next kind": KINDS, "next color": SHADES, "count": 1 + MOST, "motion": len(MOTIONS)}
-"""What a row of an object is asked inside the language model, once all of a picture or clip has been seen, and how many
-answers there are: what stands to the right of the object, how many objects there are, and how it moves."""
+PROBES = {"kind": KINDS, "color": SHADES, "count": 1 + MOST, "motion": len(MOTIONS), "found": FOUND}
+"""What a row is asked inside the language model, and how many answers there are.
+
+Rows of an object, once all of a picture or clip has been seen: what stands to the right of the object, how many objects
+there are, how it moves. The last row of a question: what it is about, and where that was found.
+"""
 UNASKED = -100
 
 Floats = npt.NDArray[np.float32]
@@ -148,7 +150,7 @@ def of_clip(scenes: Sequence[Picture], size: Size, motion: str) -> Sketch:
     columns, rows = (side // CELL for side in frame_size(size))
     each = view_rows(frame_size(size)) + 1
     answers = unasked(len(scenes[0].objects) + 1)
-    answers[1:, -1], answers[1, -1] = MOTIONS.index("still"), MOTIONS.index(motion)
+    answers[1:, 3], answers[1, 3] = MOTIONS.index("still"), MOTIONS.index(motion)
     shown = [view(cells(scene, rows, columns)) for scene in scenes[:-1]]
     shown.append(view(cells(scenes[-1], rows, columns), answers))
     inner = [part for frame in shown for part in (frame, mark("sep"))]
@@ -229,6 +231,11 @@ def mark(name: str) -> Part:
     return marked(name, SIGHTS), (), unasked(1)
 
 
+def asked(finds: Sequence[tuple[str, int]]) -> npt.NDArray[np.int64]:
+    """One row's answers, UNASKED for all others: [PROBES]."""
+    return np.array([dict(finds).get(name, UNASKED) for name in PROBES])
+
+
 def unasked(rows: int) -> npt.NDArray[np.int64]:
     return np.full((rows, len(PROBES)), UNASKED)
 
@@ -252,8 +259,8 @@ def view(truth: Cells, answers: Numbers | None = None) -> Part:
     codes = np.concatenate([said(truth).reshape(rows, columns, -1), newlines], axis=1).reshape(-1, SIGHTS)
     index = np.pad(np.where(truth.centre == 1, -1, truth.index), ((0, 0), (0, 1)), constant_values=-2).ravel()
     groups = [(np.flatnonzero(index == i), INNER if i else EMPTY) for i in range(int(truth.index.max()) + 1)]
-    asked = unasked(1 + int(truth.index.max())) if answers is None else answers
-    probes = np.pad(asked[truth.index], ((0, 0), (0, 1), (0, 0)), constant_values=UNASKED).reshape(-1, len(PROBES))
+    known = unasked(1 + int(truth.index.max())) if answers is None else answers
+    probes = np.pad(known[truth.index], ((0, 0), (0, 1), (0, 0)), constant_values=UNASKED).reshape(-1, len(PROBES))
     return codes, (*groups, (np.flatnonzero(index == -2), 1)), probes
 
 

@@ -95,7 +95,7 @@ class World:
         attachments = self._seen(drawn, dice), self._speech(self.bank.find(asked.question, dice), dice)
         # Without any text the reference's fixed prompt is used (docs/model.md).
         question = "" if dice.random() < 0.7 else ANSWER_SPEECH
-        return Example((Turn(question, asked.answer),), attachments, text_first=text_first(dice))
+        return Example((Turn(question, asked.answer, asked.finds),), attachments, text_first=text_first(dice))
 
     def video_with_sound(self, dice: np.random.Generator) -> Example:
         """What a clip shows, what its voice says, and whether the one names the other."""
@@ -110,8 +110,7 @@ class World:
             says = Turn("What does the voice say?", f"The voice says: {transcript(text)}.")
             turns = [says, *clips.names_questions(clip, text, dice)]
         # What needs both senses or only the voice is always asked.
-        heard_about = list(dict.fromkeys(turns))
-        turns = [*heard_about, *seen[: self._questions - len(heard_about)]]
+        turns += seen[: self._questions - len(turns)]
         turns = [turns[place] for place in dice.permutation(len(turns))]
         return self._asked(turns, (self._watched(clip, dice), heard), dice)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from training.world.chance import asked, pick
 from training.world.pictures import Picture, Shape
-from training.world.words import COLORS, PLACES, SHAPES, Turn, in_words, listed, with_article
+from training.world.words import COLORS, NOWHERE, PLACES, SHAPES, Turn, in_words, listed, with_article
 
 SINGLE, DOUBTS = 4, 4
 """How many questions of what shape, color or place one shape is, and of whether one is there at all, which takes much
@@ -31,6 +31,7 @@ def questions(picture: Picture, dice: np.random.Generator) -> list[Turn]:
         Turn(
             asked(dice, "How many shapes are there?", "How many shapes do you see?", "Count the shapes."),
             f"There {verb} {counted}.",
+            (("count", len(picture.shapes)),),
         ),
     ]
     if picture.number is not None:
@@ -54,19 +55,24 @@ def _about_single_shapes(picture: Picture, dice: np.random.Generator) -> list[Tu
             others = (f"Which color is the {kind}?", f"What colour is the {kind}?", f"What is the color of the {kind}?")
             turns.append(Turn(asked(dice, f"What color is the {kind}?", *others), f"The {kind} is {color}."))
             if dice.random() < 0.15:
-                turns.append(Turn(f"Where is the {kind}?", where(kind, spot)))
+                turns.append(Turn(f"Where is the {kind}?", where(kind, spot), at(spot)))
         if colors.count(color) == 1:
             question = asked(dice, f"What shape is {color}?", f"Which shape is {color}?")
             turns.append(Turn(question, f"The {kind} is {color}."))
         if names.count(shape.name) == 1:
             question = asked(dice, f"Where is the {shape.name}?", f"Where do you see the {shape.name}?")
-            turns.append(Turn(question, where(shape.name, spot)))
+            turns.append(Turn(question, where(shape.name, spot), at(spot)))
     return turns
 
 
 def _whether_there(picture: Picture, dice: np.random.Generator) -> list[Turn]:
     """As many shapes that are there as others, and a kind and a color of each sort, which are learned first."""
     names = [shape.name for shape in picture.shapes]
+    height, width = picture.mask.shape
+    spots: dict[str, str] = {}
+    for shape in picture.shapes:
+        spot = place(shape.x, shape.y, width, height)
+        spots |= {shape.name: spot, shape.kind: spot, f"{shape.color} shape": spot}
     there = list(dict.fromkeys(names[index] for index in dice.permutation(len(names))))
     asking = dict.fromkeys(there[: DOUBTS // 2], True)
     for _ in range(len(asking) or int(dice.random() < 0.5)):
@@ -84,7 +90,8 @@ def _whether_there(picture: Picture, dice: np.random.Generator) -> list[Turn]:
     for name, is_there in asking.items():
         thing = with_article(name)
         question = asked(dice, f"Is there {thing}?", f"Is there {thing} in the picture?", f"Do you see {thing}?")
-        turns.append(Turn(question, f"Yes, there is {thing}." if is_there else f"No, there is no {name}."))
+        finds = at(spots[name]) if name in spots else (("found", NOWHERE),)
+        turns.append(Turn(question, f"Yes, there is {thing}." if is_there else f"No, there is no {name}.", finds))
     return turns
 
 
@@ -103,6 +110,10 @@ def _absent(shapes: tuple[Shape, ...], dice: np.random.Generator) -> str:
 def place(x: float, y: float, width: int, height: int) -> str:
     """Which third of the picture a point is in."""
     return PLACES[3 * min(2, int(3 * y / height)) + min(2, int(3 * x / width))]
+
+
+def at(spot: str) -> tuple[tuple[str, int], ...]:
+    return (("found", 1 + PLACES.index(spot)),)
 
 
 def where(thing: str, spot: str) -> str:

@@ -18,7 +18,7 @@ from training.world.chance import asked, pick
 from training.world.paint import RGB, Floats, background, contrasting, squeezed, with_noise
 from training.world.pictures import LARGEST_SHAPE, SMALLEST, SMALLEST_SHAPE, Box, Shape, overlap, sides
 from training.world.sprites import Look, look
-from training.world.words import DIRECTIONS, SHAPES, Turn, with_article
+from training.world.words import COLORS, DIRECTIONS, HEARD, MOTIONS, NOWHERE, SHAPES, Turn, with_article
 
 Times = npt.NDArray[np.float64]
 Sprite = tuple[Image.Image, Image.Image]
@@ -221,25 +221,25 @@ def _flicker(dice: np.random.Generator, frames: Pixels, noise: Floats) -> None:
 def questions(clip: Clip, dice: np.random.Generator) -> list[Turn]:
     """All that can be asked about what is to be seen, in random order."""
     seen = f"I see {_described(clip)}."
+    acts = (("motion", MOTIONS.index(clip.motion)),)
     changes = f"he {clip.actor} changes its color from {clip.color} to {clip.becomes}."
     turns = [
-        Turn(asked(dice, "What is moving?", "What moves?", "Which shape is moving?"), _moving(clip)),
+        Turn(asked(dice, "What is moving?", "What moves?", "Which shape is moving?"), _moving(clip), _mover(clip)),
         Turn(
             asked(dice, "In which direction does it move?", "Which way does it move?", "Where does it move?"),
             f"It moves {clip.motion}." if clip.motion in DIRECTIONS else "It does not move.",
+            acts,
         ),
         Turn(asked(dice, "What do you see?", "What do you see in this video?", "What is in the video?"), seen),
         Turn(asked(dice, "Describe the video.", "Please describe this video.", "Describe this clip."), seen),
-        Turn(asked(dice, "What happens in the video?", "What happens?", "What is happening?"), _happens(clip)),
+        Turn(asked(dice, "What happens in the video?", "What happens?", "What is happening?"), _happens(clip), acts),
     ]
     for name in clip.shapes:
         kind = name.split()[-1]
-        moves = kind == clip.actor and clip.motion in DIRECTIONS
-        turns.append(
-            Turn(
-                f"Is the {kind} moving?", f"{'Yes' if moves else 'No'}, the {kind} is {'' if moves else 'not '}moving."
-            )
-        )
+        does = clip.motion if kind == clip.actor else "still"
+        yes, no = ("Yes", "") if does in DIRECTIONS else ("No", "not ")
+        turn = Turn(f"Is the {kind} moving?", f"{yes}, the {kind} is {no}moving.", (("motion", MOTIONS.index(does)),))
+        turns.append(turn)
     if clip.becomes is not None:
         turns.append(Turn("What changes color?", f"T{changes}"))
     if dice.random() < (0.5 if clip.becomes is not None else 0.25):
@@ -251,19 +251,32 @@ def questions(clip: Clip, dice: np.random.Generator) -> list[Turn]:
 def names_question(clip: Clip, sentence: str) -> Turn:
     """Whether the soundtrack's `sentence` has the word for the shape that moves; there must be one that does."""
     assert clip.motion in DIRECTIONS
-    return Turn("Does the voice name the moving shape?", _names(clip.actor, sentence))
+    finds = (("kind", 1 + SHAPES.index(clip.actor)), *_in_sound(clip.actor, sentence))
+    return Turn("Does the voice name the moving shape?", _names(clip.actor, sentence), finds)
 
 
 def names_questions(clip: Clip, sentence: str, dice: np.random.Generator) -> list[Turn]:
     """The same, if a shape moves, and whether it has the words for shapes that it does or does not name."""
     named = [kind for kind in SHAPES if _named(kind, sentence)]
     asking = [*named, pick(dice, [kind for kind in SHAPES if kind not in named])]
-    turns = [Turn(f"Does the voice name the {kind}?", _names(kind, sentence)) for kind in asking]
+    turns = [
+        Turn(f"Does the voice name the {kind}?", _names(kind, sentence), _in_sound(kind, sentence)) for kind in asking
+    ]
     return [*turns, names_question(clip, sentence)] if clip.motion in DIRECTIONS else turns
 
 
 def _names(kind: str, sentence: str) -> str:
     return f"{'Yes, the voice names' if _named(kind, sentence) else 'No, the voice does not name'} the {kind}."
+
+
+def _in_sound(kind: str, sentence: str) -> tuple[tuple[str, int], ...]:
+    return (("found", HEARD if _named(kind, sentence) else NOWHERE),)
+
+
+def _mover(clip: Clip) -> tuple[tuple[str, int], ...]:
+    moves = clip.motion in DIRECTIONS
+    kind, color = 1 + SHAPES.index(clip.actor), 1 + tuple(COLORS).index(clip.color)
+    return (("kind", kind if moves else 0), ("color", color if moves else 0))
 
 
 def _named(kind: str, sentence: str) -> bool:

@@ -19,7 +19,13 @@ COLORS = {
 PLACES = ("top left", "top", "top right", "left", "center", "right", "bottom left", "bottom", "bottom right")
 """The thirds of a picture, row by row."""
 DIRECTIONS = ("left", "right", "up", "down")
+MOTIONS = ("still", "color", *DIRECTIONS)
+"""What a shape in a clip does; it may change its color."""
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+NOWHERE, HEARD = 0, 1 + len(PLACES)
+FOUND = 2 + len(PLACES)
+"""Where something is found: nowhere, in one of PLACES, numbered from 1, or in what is heard; how many those are."""
 
 TRANSCRIBE = "Please give the ASR results of the given speech."
 ANSWER_SPEECH = "Please directly answer the questions in the user's speech."
@@ -34,10 +40,11 @@ _TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ni
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What a user asks, and what the model should answer."""
+    """What a user asks, what the model should answer, and what it finds out for that (`training.sketch.PROBES`)."""
 
     question: str
     answer: str
+    finds: tuple[tuple[str, int], ...] = ()
 
 
 def in_words(number: int) -> str:
