@@ -23,8 +23,8 @@ from training.tasks import World
 from training.thin import Tail, hear
 from training.world.speech import Bank
 
-PROBED, PROBED_LAYER = 0.15, 4
-"""How much the probes count, and after how many of the language model's layers they look."""
+PROBED, PROBED_LAYERS = 0.15, (4, 6)
+"""How much the probes count, and after how many layers they look at rows of attachments and of text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Aligning(nn.Module):
         return means | {"probes": PROBED * (probed[0] / probed[1].clamp(min=1)).sum()}
 
     def logits(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """What should follow each labelled row `[labelled rows, vocabulary]`, and all rows halfway."""
+        """What should follow each labelled row `[labelled rows, vocabulary]`, and what probes see of all rows."""
         rows = self.embedded(batch)
         mask = causal(batch.weights, batch.parts).to(rows.dtype)
         backbone: Any = self.model.backbone
@@ -82,7 +82,8 @@ class Aligning(nn.Module):
             output_hidden_states=True,
         )
         logits: Tensor = backbone.lm_head(made.last_hidden_state[batch.labels != UNLABELLED])
-        return logits, made.hidden_states[PROBED_LAYER]
+        seen, said = (made.hidden_states[layer] for layer in PROBED_LAYERS)
+        return logits, torch.where((batch.ids == FEATURE)[..., None], seen, said)
 
     def probed(self, rows: Tensor, answers: Tensor) -> Tensor:
         """Sums of the losses of what rows are asked, and how many answers those are: [2, PROBES]."""

@@ -156,7 +156,6 @@ class Rows:
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
         self._tokenizer = tokenizer
         self._known: dict[str, list[int]] = {}
-        self._end = int(tokenizer.convert_tokens_to_ids("<|im_end|>"))
 
     def batches(self, examples: Sequence[Example], dice: np.random.Generator, *, thin: bool = True) -> list[Batch]:
         """Examples of about equal length go together, so that little is padding."""
@@ -229,7 +228,7 @@ class Rows:
                 tokens = self._tokens(piece)
                 ids += tokens
                 strips.append(plain(len(tokens)))
-            strips[-1].probes[np.flatnonzero(np.array(tokens) == self._end)[-1]] = asked(turn.finds)
+            strips[-1].probes[-1] = asked(turn.finds)
             labels += [UNLABELLED] * (len(ids) - len(labels))
             said = self._tokens(answer.group())
             ids += said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from training.align import Aligning
 from training.export import write
 from training.rows import FEATURE, UNLABELLED, Example, Heard, Rows, Seen, Watched
 from training.sizes import Sizes
+from training.sketch import PROBES, UNASKED
 from training.train import initialise
 from training.vocabulary import CONTROL, load_tokenizer, write_tokenizer
 from training.world.words import Turn
@@ -129,6 +131,17 @@ def test_turns_apart_know_nothing_of_each_other(
         expected = torch.cat([module.logits(batch)[0] for batch in alone])
         torch.testing.assert_close(module.logits(packed)[0], expected, atol=1e-4, rtol=1e-3)
     assert packed.ids.shape[1] < sum(batch.ids.shape[1] for batch in alone)
+
+
+@pytest.mark.parametrize("apart", [False, True])
+@pytest.mark.parametrize("text_first", [False, True])
+def test_questions_are_probed_where_their_answers_begin(rows: Rows, apart: bool, text_first: bool) -> None:
+    turns = tuple(replace(turn, finds=(("count", number),)) for number, turn in enumerate(TURNS))
+    (batch,) = rows.batches([Example(turns, (PICTURE,), text_first=text_first, apart=apart)], DICE)
+    (asked,) = (batch.probes[0] != UNASKED).any(1).nonzero(as_tuple=True)
+    assert batch.probes[0][asked, list(PROBES).index("count")].tolist() == list(range(len(TURNS)))
+    assert (batch.labels[0, asked] != UNLABELLED).all()
+    assert (batch.labels[0, asked - 1] == UNLABELLED).all()
 
 
 def test_examples_of_different_length_are_batched_apart(rows: Rows) -> None:
