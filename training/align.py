@@ -24,7 +24,7 @@ from training.thin import Tail, hear
 from training.world.speech import Bank
 
 PROBED, PROBED_LAYERS = 0.15, (4, 6)
-"""How much the probes count, and after how many layers they look at rows of attachments and of text."""
+"""How much the probes count, and after how many layers they look: at the row before an answer later than at others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class Aligning(nn.Module):
         )
         logits: Tensor = backbone.lm_head(made.last_hidden_state[batch.labels != UNLABELLED])
         seen, said = (made.hidden_states[layer] for layer in PROBED_LAYERS)
-        return logits, torch.where((batch.ids == FEATURE)[..., None], seen, said)
+        return logits, torch.where((batch.labels == UNLABELLED)[..., None], seen, said)
 
     def probed(self, rows: Tensor, answers: Tensor) -> Tensor:
         """Sums of the losses of what rows are asked, and how many answers those are: [2, PROBES]."""

@@ -228,7 +228,7 @@ class Rows:
                 tokens = self._tokens(piece)
                 ids += tokens
                 strips.append(plain(len(tokens)))
-            strips[-1].probes[-1] = asked(turn.finds)
+            strips[-1].probes[[-1, self._known_at(turn.about, tokens)]] = asked(turn.finds)
             labels += [UNLABELLED] * (len(ids) - len(labels))
             said = self._tokens(answer.group())
             ids += said
@@ -240,6 +240,12 @@ class Rows:
         weights = np.concatenate([strip.weights for strip in strips])
         probes = np.concatenate([strip.probes for strip in strips])
         return Line(np.array(ids), places, weights, np.array(labels), probes, np.zeros(len(ids), np.int64))
+
+    def _known_at(self, about: str, tokens: list[int]) -> int:
+        """Of the last token of these words in the question, or else of the row before the answer."""
+        words = self._tokens(f" {about}") if about else []
+        places = [end for end in range(len(words), len(tokens)) if words and tokens[end - len(words) : end] == words]
+        return places[-1] - 1 if places else -1
 
     def _tokens(self, text: str) -> list[int]:
         if text not in self._known:

@@ -47,7 +47,8 @@ PROBES = {"kind": KINDS, "color": SHADES, "count": 1 + MOST, "motion": len(MOTIO
 """What a row is asked inside the language model, and how many answers there are.
 
 Rows of an object, once all of a picture or clip has been seen: what stands to the right of the object, how many objects
-there are, how it moves. The last row before an answer: what it is about, and where that was found.
+there are, how it moves. The row before an answer, and that of the words in the question which it is about: what that
+is, and where it is found.
 """
 UNASKED = -100
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -135,13 +134,20 @@ def test_turns_apart_know_nothing_of_each_other(
 
 @pytest.mark.parametrize("apart", [False, True])
 @pytest.mark.parametrize("text_first", [False, True])
-def test_questions_are_probed_where_their_answers_begin(rows: Rows, apart: bool, text_first: bool) -> None:
-    turns = tuple(replace(turn, finds=(("count", number),)) for number, turn in enumerate(TURNS))
-    (batch,) = rows.batches([Example(turns, (PICTURE,), text_first=text_first, apart=apart)], DICE)
+def test_questions_are_probed_at_what_they_are_about_and_where_answers_begin(
+    rows: Rows, apart: bool, text_first: bool
+) -> None:
+    questions = (
+        Turn("Where is the red star?", "Nowhere.", (("count", 1),), "red star"),
+        Turn("And?", "No.", (("count", 2),)),
+    )
+    (batch,) = rows.batches([Example(questions, (PICTURE,), text_first=text_first, apart=apart)], DICE)
     (asked,) = (batch.probes[0] != UNASKED).any(1).nonzero(as_tuple=True)
-    assert batch.probes[0][asked, list(PROBES).index("count")].tolist() == list(range(len(TURNS)))
-    assert (batch.labels[0, asked] != UNLABELLED).all()
-    assert (batch.labels[0, asked - 1] == UNLABELLED).all()
+    assert batch.probes[0][asked, list(PROBES).index("count")].tolist() == [1, 1, 2]
+    star = rows.batches([Example((Turn("a star", ""),))], DICE)[0].ids[0]
+    assert int(batch.ids[0, asked[0]]) in star.tolist()
+    assert (batch.labels[0, asked] != UNLABELLED).tolist() == [False, True, True]
+    assert (batch.labels[0, asked[1:] - 1] == UNLABELLED).all()
 
 
 def test_examples_of_different_length_are_batched_apart(rows: Rows) -> None:

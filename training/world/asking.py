@@ -53,15 +53,17 @@ def _about_single_shapes(picture: Picture, dice: np.random.Generator) -> list[Tu
         kind, color, spot = shape.kind, shape.color, place(shape.x, shape.y, width, height)
         if kinds.count(kind) == 1:
             others = (f"Which color is the {kind}?", f"What colour is the {kind}?", f"What is the color of the {kind}?")
-            turns.append(Turn(asked(dice, f"What color is the {kind}?", *others), f"The {kind} is {color}."))
+            turns.append(
+                Turn(asked(dice, f"What color is the {kind}?", *others), f"The {kind} is {color}.", at(spot), kind)
+            )
             if dice.random() < 0.15:
-                turns.append(Turn(f"Where is the {kind}?", where(kind, spot), at(spot)))
+                turns.append(Turn(f"Where is the {kind}?", where(kind, spot), at(spot), kind))
         if colors.count(color) == 1:
             question = asked(dice, f"What shape is {color}?", f"Which shape is {color}?")
-            turns.append(Turn(question, f"The {kind} is {color}."))
+            turns.append(Turn(question, f"The {kind} is {color}.", at(spot), color))
         if names.count(shape.name) == 1:
             question = asked(dice, f"Where is the {shape.name}?", f"Where do you see the {shape.name}?")
-            turns.append(Turn(question, where(shape.name, spot), at(spot)))
+            turns.append(Turn(question, where(shape.name, spot), at(spot), shape.name))
     return turns
 
 
@@ -91,7 +93,8 @@ def _whether_there(picture: Picture, dice: np.random.Generator) -> list[Turn]:
         thing = with_article(name)
         question = asked(dice, f"Is there {thing}?", f"Is there {thing} in the picture?", f"Do you see {thing}?")
         finds = at(spots[name]) if name in spots else (("found", NOWHERE),)
-        turns.append(Turn(question, f"Yes, there is {thing}." if is_there else f"No, there is no {name}.", finds))
+        answer = f"Yes, there is {thing}." if is_there else f"No, there is no {name}."
+        turns.append(Turn(question, answer, finds, name))
     return turns
 
 

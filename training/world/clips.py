@@ -238,7 +238,8 @@ def questions(clip: Clip, dice: np.random.Generator) -> list[Turn]:
         kind = name.split()[-1]
         does = clip.motion if kind == clip.actor else "still"
         yes, no = ("Yes", "") if does in DIRECTIONS else ("No", "not ")
-        turn = Turn(f"Is the {kind} moving?", f"{yes}, the {kind} is {no}moving.", (("motion", MOTIONS.index(does)),))
+        moves = (("motion", MOTIONS.index(does)),)
+        turn = Turn(f"Is the {kind} moving?", f"{yes}, the {kind} is {no}moving.", moves, kind)
         turns.append(turn)
     if clip.becomes is not None:
         turns.append(Turn("What changes color?", f"T{changes}"))
@@ -252,7 +253,7 @@ def names_question(clip: Clip, sentence: str) -> Turn:
     """Whether the soundtrack's `sentence` has the word for the shape that moves; there must be one that does."""
     assert clip.motion in DIRECTIONS
     finds = (("kind", 1 + SHAPES.index(clip.actor)), *_in_sound(clip.actor, sentence))
-    return Turn("Does the voice name the moving shape?", _names(clip.actor, sentence), finds)
+    return Turn("Does the voice name the moving shape?", _names(clip.actor, sentence), finds, "moving shape")
 
 
 def names_questions(clip: Clip, sentence: str, dice: np.random.Generator) -> list[Turn]:
@@ -260,7 +261,8 @@ def names_questions(clip: Clip, sentence: str, dice: np.random.Generator) -> lis
     named = [kind for kind in SHAPES if _named(kind, sentence)]
     asking = [*named, pick(dice, [kind for kind in SHAPES if kind not in named])]
     turns = [
-        Turn(f"Does the voice name the {kind}?", _names(kind, sentence), _in_sound(kind, sentence)) for kind in asking
+        Turn(f"Does the voice name the {kind}?", _names(kind, sentence), _in_sound(kind, sentence), kind)
+        for kind in asking
     ]
     return [*turns, names_question(clip, sentence)] if clip.motion in DIRECTIONS else turns
 

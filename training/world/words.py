@@ -40,11 +40,17 @@ _TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ni
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What a user asks, what the model should answer, and what it finds out for that (`training.sketch.PROBES`)."""
+    """What a user asks and what the model should answer.
+
+    Args:
+        finds: what has to be found out for that (`training.sketch.PROBES`).
+        about: words of the question at whose end it can be known; empty if only at its end.
+    """
 
     question: str
     answer: str
     finds: tuple[tuple[str, int], ...] = ()
+    about: str = ""
 
 
 def in_words(number: int) -> str:
