@@ -161,16 +161,16 @@ class Course:
     def sketches(self) -> Job:
         """What can be asked about pictures, clips and recordings, before any is seen or heard."""
         counts = {
-            "text": 8,
-            "sketched picture": 16,
-            "sketched video": 3,
-            "sketched transcription": 8,
-            "sketched spoken_question": 4,
-            "sketched sound": 1,
-            "sketched picture_and_speech": 2,
-            "sketched video_with_sound": 3,
+            "text": 4,
+            "sketched picture": 12,
+            "sketched video": 6,
+            "sketched transcription": 4,
+            "sketched spoken_question": 2,
+            "sketched sound": 2,
+            "sketched picture_and_speech": 10,
+            "sketched video_with_sound": 6,
         }
-        return self._job("sketches", 2_400, 7e-4, counts, (self._model.backbone, self.module.probes), 19)
+        return self._job("sketches", 1_800, 8e-4, counts, (self._model.backbone, self.module.probes), 19)
 
     def stages(self) -> list[Job]:
         """In their order; each goes on from the one before."""
@@ -182,24 +182,25 @@ class Course:
         images = {"text": 4, "picture": 6, "sketched picture": 6, "sketched video": 2}
         videos = {"text": 5, "picture": 4, "video": 3, "sketched picture": 5, "sketched video": 2}
         everything = {
-            "text": 5,
-            "picture": 4,
+            "text": 4,
+            "picture": 6,
             "video": 2,
-            "transcription": 8,
-            "spoken_question": 5,
-            "sound": 5,
-            "picture_and_speech": 3,
+            "transcription": 6,
+            "spoken_question": 2,
+            "sound": 6,
+            "picture_and_speech": 6,
             "video_with_sound": 2,
-            "sketched picture": 5,
+            "sketched picture": 6,
             "sketched video": 2,
-            "sketched video_with_sound": 1,
+            "sketched picture_and_speech": 4,
+            "sketched video_with_sound": 4,
         }
         return [
             self._job("stage-1-connector", 60, 1e-3, images, (see,), 27),
             self._job("stage-1", 500, 6e-4, images, (vision, language, probes), 28),
             self._job("stage-2", 500, 7e-4, videos, (see, language, probes), 29),
             self._job("stage-3-connector", 60, 1e-3, {"transcription": 16}, (speak,), 30),
-            self._job("stage-3", 1_500, 7e-4, everything, (see, speak, language, probes), 31),
+            self._job("stage-3", 1_000, 5e-4, everything, (see, speak, language, probes), 31),
         ]
 
     def _job(

@@ -34,7 +34,7 @@ from training.vocabulary import CONTROL, load_tokenizer, write_tokenizer
 from training.world.speech import Bank
 
 WORK, DEMO = Path("build/train"), Path("models/ola-demo")
-STEPS = {"looking": 5_000, "listening": 3_100, "tagging": 900, "see": 1_700, "hear": 1_700}
+STEPS = {"looking": 5_000, "listening": 3_100, "tagging": 3_400, "see": 1_700, "hear": 1_700}
 """Of the encoders' own training and of the connectors' beginnings."""
 PARTS = (("looking", "listening", "language", "tagging"), ("sketches", "see", "hear"))
 """What needs nothing of each other, the longest first, and what needs those."""
