@@ -79,6 +79,7 @@ CASES = [
     ("Call +1 (555) 123-4567.", "Call plus one, five five five, one two three, four five six seven."),
     ("Call 555-123-4567 now.", "Call five five five, one two three, four five six seven now."),
     ("Dial 911.", "Dial nine one one."),
+    ("Call 555-1234 now.", "Call five five five, one two three four now."),
     ("Read pages 3-5 and 10–12.", "Read pages three to five and ten to twelve."),
     ("From 9:00-17:00", "From nine o'clock to seventeen hundred"),
     ("They won 3-2 and 3:1.", "They won three to two and three to one."),

@@ -92,8 +92,8 @@ class English(Verbalizer):
                 lambda match: f"{match[1]} {self.version(match[2])}",
             ),
             (
-                r"(?i:\b(call|dial|room|flight|code|pin|zip|extension)) ([0-9]{3,9})\b(?![.,][0-9])",
-                lambda match: f"{match[1]} {self.digits(match[2])}",
+                r"(?i:\b(call|dial|room|flight|code|pin|zip|extension)) ([0-9]{3,9}(?:-[0-9]{3,9})?)\b(?![.,-][0-9])",
+                lambda match: f"{match[1]} {', '.join(self.digits(group) for group in match[2].split('-'))}",
             ),
             (r"\b(?:[Nn]o|Nos)\. ?(?=[0-9])", lambda match: "number"),
             (
