@@ -22,6 +22,7 @@ from pydantic import ValidationError
 from engine.api import SAMPLE_RATE, Attachment, Engine, Image, Sound
 from server.settings import Settings
 from server.welcome import welcome
+from tts.speaker import Limits, default_speaker
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -83,14 +84,13 @@ async def run(settings: Settings, arguments: Namespace, listener: socket.socket)
     from engine.client import vllm_engine
     from server.app import create_app
     from server.store import MemoryStore
-    from tts.speaker import default_speaker
 
     started = perf_counter()
     say(f"Loading {arguments.model} (half a minute on a CPU, minutes for a large model)")
     async with vllm_engine(arguments) as engine:
         say(f"Engine loaded after {perf_counter() - started:.0f} s; warming up")
         await warm_up(engine)
-        speaker = default_speaker() if settings.voice else None
+        speaker = default_speaker(speech_limits(settings)) if settings.voice else None
         app = create_app(
             settings, engine, speaker, MemoryStore(settings.audio_ttl_seconds, settings.max_stored_answers)
         )
@@ -101,6 +101,16 @@ async def run(settings: Settings, arguments: Namespace, listener: socket.socket)
         listener.listen()  # whoever reads the next line may connect at once
         say(f"Ready after {perf_counter() - started:.0f} s. Try:\n\n{welcome(address(listener), arguments.model)}\n")
         await server.serve(sockets=[listener])
+
+
+def speech_limits(settings: Settings) -> Limits:
+    """What the settings say about speaking."""
+    return Limits(
+        look_ahead=settings.look_ahead_seconds,
+        idle_flush=settings.idle_flush_seconds,
+        patience=settings.voice_patience_seconds,
+        first_sound=settings.max_first_sound_seconds,
+    )
 
 
 async def warm_up(engine: Engine) -> None:

@@ -1,0 +1,228 @@
+"""One answer being spoken: units are made ahead of the one that plays, and leave strictly in order.
+
+Knows planner and pool, no voice in particular. Three parts share its state: one reads the text, one hands units to
+workers, one hands the sound out.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+import anyio
+from anyio.abc import TaskGroup
+
+from tts.events import Begun, Ended, Event, Skipped, Sound
+from tts.joints import Joint
+from tts.plan import CHARS_PER_SECOND, Planner, Unit
+from tts.pool import Clock, Pool, Worker
+from tts.scripts import spoken_length
+from tts.voice import WIRE_RATE, VoiceError
+
+_SAMPLE_BYTES = 2
+_AT_ONCE = 2
+"""Units of one answer that are made at a time: more would only take slots from other listeners."""
+_LONGEST_LETTER = 1.0
+"""Seconds of sound for a letter, beyond which a voice has lost its way. Bounds the memory of a unit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How an answer is to be spoken. All of its units are."""
+
+    speed: float
+    lang: str | None
+    seed: int
+    look_ahead: float
+    """Seconds of sound that may wait to be taken before no further unit is begun."""
+    patience: float
+    """Seconds without a sound after which a worker is taken to hang."""
+
+
+@dataclass(slots=True)
+class _Part:
+    """A unit, and its sound as far as it is made and not taken."""
+
+    unit: Unit
+    deadline: float
+    """When its sound is needed."""
+    expected: int
+    chunks: deque[bytes] = field(default_factory=deque)
+    made: int = 0
+    """Samples, taken ones included."""
+    over: bool = False
+    error: VoiceError | None = None
+
+
+class Answer:
+    """The state of one answer. `read`, `dispatch` and `events` run side by side, on one event loop."""
+
+    def __init__(self, planner: Planner, pool: Pool, manner: Manner, clock: Clock, sounds: Callable[[], None]) -> None:
+        """`sounds` is called when the first sound is handed out."""
+        self._planner, self._pool, self._manner = planner, pool, manner
+        self._clock, self._sounds = clock, sounds
+        self._parts: deque[_Part] = deque()
+        self._making: list[_Part] = []
+        self._planned = False
+        self._waiting = 0  # samples made and not taken
+        self._at = 0  # samples taken
+        self._dry_at: float | None = None  # when a listener who plays what was taken has nothing more to hear
+        self._news = anyio.Event()
+
+    async def read(self, text: AsyncIterable[str]) -> None:
+        """Feed the planner until `text` ends."""
+        async for piece in text:
+            self._planner.feed(piece, self._clock())
+            self._tell()
+        self._planner.end(self._clock())
+        self._tell()
+
+    async def dispatch(self, group: TaskGroup) -> None:
+        """Begin units in `group` as long as there are any. What goes into one is decided when a worker is free."""
+        while await self._something_to_say():
+            deadline = self._clock() + self._buffered()
+            worker = await self._pool.acquire(deadline, first=self._dry_at is None)
+            unit = self._planner.take(self._clock(), self._buffered())
+            if unit is None:
+                self._pool.release(worker)
+                continue
+            part = _Part(unit, deadline, self._expected(unit))
+            self._parts.append(part)
+            self._making.append(part)
+            group.start_soon(self._make, part, worker, name="unit")
+            self._tell()
+        self._planned = True
+        self._tell()
+
+    async def events(self) -> AsyncGenerator[Event, None]:
+        """What to hand to the listener; every sound counts as heard from when it is taken."""
+        pause = b""
+        while (part := await self._next_part()) is not None:
+            if pause:
+                yield self._taken(pause)
+            begun = self._at
+            yield Begun(part.unit.text, begun, part.expected)
+            while (chunk := await self._next_chunk(part)) is not None:
+                self._waiting -= len(chunk) // _SAMPLE_BYTES
+                self._tell()
+                yield self._taken(chunk)
+            yield Ended(self._at) if part.error is None else Skipped(self._at, part.error)
+            pause = self._pause(part.unit) if self._at > begun else b""
+
+    async def _next_part(self) -> _Part | None:
+        while not self._parts:
+            if self._planned:
+                return None
+            await self._news.wait()
+        return self._parts.popleft()
+
+    async def _next_chunk(self, part: _Part) -> bytes | None:
+        while not part.chunks:
+            if part.over:
+                return None
+            await self._news.wait()
+        return part.chunks.popleft()
+
+    def _taken(self, pcm: bytes) -> Sound:
+        now, samples = self._clock(), len(pcm) // _SAMPLE_BYTES
+        self._at += samples
+        if self._dry_at is None:
+            self._sounds()
+        self._dry_at = max(now, self._dry_at or now) + samples / WIRE_RATE
+        return Sound(pcm)
+
+    def _pause(self, unit: Unit) -> bytes:
+        return bytes(_SAMPLE_BYTES * round(unit.pause / self._manner.speed * WIRE_RATE))
+
+    def _tell(self) -> None:
+        """Wake whoever waits for a change; each looks for itself whether it is his."""
+        self._news.set()
+        self._news = anyio.Event()
+
+    async def _something_to_say(self) -> bool:
+        """Wait until there is a unit to begin; False: there will be none."""
+        while True:
+            now, due = self._clock(), None
+            if self._planner.done:
+                return False
+            if len(self._making) < _AT_ONCE and self._waiting < self._manner.look_ahead * WIRE_RATE:
+                buffered = self._buffered()
+                if self._planner.ready(now, buffered):
+                    return True
+                due = self._planner.due(now, buffered)
+            with anyio.move_on_after(None if due is None else due - now):
+                await self._news.wait()
+
+    def _buffered(self) -> float:
+        """Seconds until the listener has nothing to hear, if all that is being made comes as expected."""
+        playing = 0.0 if self._dry_at is None else max(0.0, self._dry_at - self._clock())
+        coming = self._waiting + sum(max(0, part.expected - part.made) for part in self._making)
+        return playing + coming / WIRE_RATE
+
+    def _expected(self, unit: Unit) -> int:
+        seconds = self._pool.pace.seconds_of(spoken_length(unit.words), CHARS_PER_SECOND) / self._manner.speed
+        return round(seconds * WIRE_RATE)
+
+    async def _make(self, part: _Part, worker: Worker) -> None:
+        try:
+            if part.unit.words:
+                await self._make_twice(part, worker)
+            else:
+                self._pool.release(worker)
+        finally:
+            part.over = True
+            self._making.remove(part)
+            self._tell()
+
+    async def _make_twice(self, part: _Part, worker: Worker) -> None:
+        """Speak the unit; if that fails, speak it again elsewhere and skip what was made before."""
+        part.error = await self._attempt(part, worker)
+        if part.error is not None:
+            other = await self._pool.acquire(part.deadline, first=self._dry_at is None, avoid=worker)
+            part.error = await self._attempt(part, other)
+
+    async def _attempt(self, part: _Part, worker: Worker) -> VoiceError | None:
+        failed = False
+        try:
+            await self._speak(part, worker)
+        except VoiceError as error:
+            failed = True
+            return error
+        finally:
+            self._pool.release(worker, failed=failed)
+        return None
+
+    async def _speak(self, part: _Part, worker: Worker) -> None:
+        manner, voice, words = self._manner, worker.voice, part.unit.words
+        started, first_sound, letters = self._clock(), 0.0, spoken_length(words)
+        joint, skip, made = Joint(voice.sample_rate), part.made, 0
+        chunks = voice.synthesize(words, lang=manner.lang, speed=manner.speed, seed=manner.seed)
+        async with aclosing(chunks):
+            while (chunk := await self._patiently(chunks)) is not None:
+                pcm = joint.feed(chunk)
+                if pcm and not made:
+                    first_sound = self._clock() - started
+                made += self._add(part, pcm, made, skip)
+                if made > (letters + 10) * _LONGEST_LETTER / manner.speed * WIRE_RATE:
+                    raise VoiceError(f"The voice does not stop: {made} samples for {letters} letters.")
+        made += self._add(part, joint.flush(), made, skip)
+        self._pool.pace.learn(first_sound, self._clock() - started, made / WIRE_RATE * manner.speed, letters)
+
+    async def _patiently(self, chunks: AsyncGenerator[bytes, None]) -> bytes | None:
+        try:
+            with anyio.fail_after(self._manner.patience):
+                return await anext(chunks, None)
+        except TimeoutError as error:
+            raise VoiceError(f"The voice was silent for {self._manner.patience} s.") from error
+
+    def _add(self, part: _Part, pcm: bytes, made: int, skip: int) -> int:
+        """Add sound to a unit, of which this attempt had `made` so many samples, without the first `skip` ones."""
+        new = pcm[_SAMPLE_BYTES * max(0, skip - made) :]
+        if new:
+            part.chunks.append(new)
+            part.made += len(new) // _SAMPLE_BYTES
+            self._waiting += len(new) // _SAMPLE_BYTES
+            self._tell()
+        return len(pcm) // _SAMPLE_BYTES
