@@ -110,7 +110,8 @@ class ScriptedVoice:
         """All that `text` becomes. The pitch is the text's own, so that no sample can be taken for another."""
         total = round(self.seconds(text) * self.sample_rate)
         step = 0.05 + crc32(text.encode()) % 1000 / 50_000
-        return np.round(8000 * np.sin(step * np.arange(total))).astype("<i2").tobytes()
+        wave = np.round(8000 * np.sin(step * np.arange(total)))
+        return bytes(wave.astype("<i2"))
 
     def _chunks(self, text: str) -> list[bytes]:
         pcm, size = self.pcm(text), 2 * round(self._chunk_seconds * self.sample_rate)

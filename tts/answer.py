@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 import anyio
 from anyio.abc import TaskGroup
@@ -46,14 +47,19 @@ class _Part:
     """A unit, and its sound as far as it is made and not taken."""
 
     unit: Unit
-    deadline: float
-    """When its sound is needed."""
     expected: int
     chunks: deque[bytes] = field(default_factory=deque)
     made: int = 0
     """Samples, taken ones included."""
+    waiting: int = 0
+    """Samples made and not taken."""
     over: bool = False
     error: VoiceError | None = None
+
+    @property
+    def coming(self) -> int:
+        """Samples that can still be taken, if it becomes as long as expected."""
+        return self.waiting + (0 if self.over else max(0, self.expected - self.made))
 
 
 class Answer:
@@ -63,10 +69,8 @@ class Answer:
         """`sounds` is called when the first sound is handed out."""
         self._planner, self._pool, self._manner = planner, pool, manner
         self._clock, self._sounds = clock, sounds
-        self._parts: deque[_Part] = deque()
-        self._making: list[_Part] = []
+        self._parts: deque[_Part] = deque()  # from the one that is handed out
         self._planned = False
-        self._waiting = 0  # samples made and not taken
         self._at = 0  # samples taken
         self._dry_at: float | None = None  # when a listener who plays what was taken has nothing more to hear
         self._news = anyio.Event()
@@ -82,15 +86,16 @@ class Answer:
     async def dispatch(self, group: TaskGroup) -> None:
         """Begin units in `group` as long as there are any. What goes into one is decided when a worker is free."""
         while await self._something_to_say():
-            deadline = self._clock() + self._buffered()
-            worker = await self._pool.acquire(deadline, first=self._dry_at is None)
+            worker = None
+            if not self._planner.only_unsaid:
+                worker = await self._pool.acquire(self._clock() + self._buffered(), first=self._dry_at is None)
             unit = self._planner.take(self._clock(), self._buffered())
             if unit is None:
+                assert worker is not None
                 self._pool.release(worker)
                 continue
-            part = _Part(unit, deadline, self._expected(unit))
+            part = _Part(unit, self._expected(unit))
             self._parts.append(part)
-            self._making.append(part)
             group.start_soon(self._make, part, worker, name="unit")
             self._tell()
         self._planned = True
@@ -105,18 +110,19 @@ class Answer:
             begun = self._at
             yield Begun(part.unit.text, begun, part.expected)
             while (chunk := await self._next_chunk(part)) is not None:
-                self._waiting -= len(chunk) // _SAMPLE_BYTES
+                part.waiting -= len(chunk) // _SAMPLE_BYTES
                 self._tell()
                 yield self._taken(chunk)
             yield Ended(self._at) if part.error is None else Skipped(self._at, part.error)
             pause = self._pause(part.unit) if self._at > begun else b""
+            self._parts.popleft()
 
     async def _next_part(self) -> _Part | None:
         while not self._parts:
             if self._planned:
                 return None
             await self._news.wait()
-        return self._parts.popleft()
+        return self._parts[0]
 
     async def _next_chunk(self, part: _Part) -> bytes | None:
         while not part.chunks:
@@ -147,7 +153,7 @@ class Answer:
             now, due = self._clock(), None
             if self._planner.done:
                 return False
-            if len(self._making) < _AT_ONCE and self._waiting < self._manner.look_ahead * WIRE_RATE:
+            if self._may_begin():
                 buffered = self._buffered()
                 if self._planner.ready(now, buffered):
                     return True
@@ -155,44 +161,43 @@ class Answer:
             with anyio.move_on_after(None if due is None else due - now):
                 await self._news.wait()
 
-    def _buffered(self) -> float:
-        """Seconds until the listener has nothing to hear, if all that is being made comes as expected."""
+    def _may_begin(self) -> bool:
+        making = sum(not part.over for part in self._parts)
+        waiting = sum(part.waiting for part in self._parts)
+        return making < _AT_ONCE and waiting < self._manner.look_ahead * WIRE_RATE
+
+    def _buffered(self, before: _Part | None = None) -> float:
+        """Seconds until the listener has nothing to hear but this part, if all others come as expected."""
         playing = 0.0 if self._dry_at is None else max(0.0, self._dry_at - self._clock())
-        coming = self._waiting + sum(max(0, part.expected - part.made) for part in self._making)
-        return playing + coming / WIRE_RATE
+        earlier = takewhile(lambda part: part is not before, self._parts)
+        return playing + sum(part.coming for part in earlier) / WIRE_RATE
 
     def _expected(self, unit: Unit) -> int:
         seconds = self._pool.pace.seconds_of(spoken_length(unit.words), CHARS_PER_SECOND) / self._manner.speed
         return round(seconds * WIRE_RATE)
 
-    async def _make(self, part: _Part, worker: Worker) -> None:
+    async def _make(self, part: _Part, worker: Worker | None) -> None:
+        """Speak the unit, if there is a worker for it; if that fails, again elsewhere without what was made before."""
+        held = worker
         try:
-            if part.unit.words:
-                await self._make_twice(part, worker)
-            else:
-                self._pool.release(worker)
+            if worker is not None and not await self._attempt(part, worker):
+                needed_at = self._clock() + self._buffered(part)
+                held = None  # given back in exchange, whatever becomes of that
+                held = await self._pool.exchange(worker, needed_at, first=self._dry_at is None)
+                await self._attempt(part, held)
         finally:
+            if held is not None:
+                self._pool.release(held, failed=part.error is not None)
             part.over = True
-            self._making.remove(part)
             self._tell()
 
-    async def _make_twice(self, part: _Part, worker: Worker) -> None:
-        """Speak the unit; if that fails, speak it again elsewhere and skip what was made before."""
-        part.error = await self._attempt(part, worker)
-        if part.error is not None:
-            other = await self._pool.acquire(part.deadline, first=self._dry_at is None, avoid=worker)
-            part.error = await self._attempt(part, other)
-
-    async def _attempt(self, part: _Part, worker: Worker) -> VoiceError | None:
-        failed = False
+    async def _attempt(self, part: _Part, worker: Worker) -> bool:
+        part.error = None
         try:
             await self._speak(part, worker)
         except VoiceError as error:
-            failed = True
-            return error
-        finally:
-            self._pool.release(worker, failed=failed)
-        return None
+            part.error = error
+        return part.error is None
 
     async def _speak(self, part: _Part, worker: Worker) -> None:
         manner, voice, words = self._manner, worker.voice, part.unit.words
@@ -208,7 +213,8 @@ class Answer:
                 if made > (letters + 10) * _LONGEST_LETTER / manner.speed * WIRE_RATE:
                     raise VoiceError(f"The voice does not stop: {made} samples for {letters} letters.")
         made += self._add(part, joint.flush(), made, skip)
-        self._pool.pace.learn(first_sound, self._clock() - started, made / WIRE_RATE * manner.speed, letters)
+        if made:
+            self._pool.pace.learn(first_sound, self._clock() - started, made / WIRE_RATE * manner.speed, letters)
 
     async def _patiently(self, chunks: AsyncGenerator[bytes, None]) -> bytes | None:
         try:
@@ -223,6 +229,6 @@ class Answer:
         if new:
             part.chunks.append(new)
             part.made += len(new) // _SAMPLE_BYTES
-            self._waiting += len(new) // _SAMPLE_BYTES
+            part.waiting += len(new) // _SAMPLE_BYTES
             self._tell()
         return len(pcm) // _SAMPLE_BYTES

@@ -85,6 +85,11 @@ class Planner:
         """The text has ended and every unit was taken."""
         return self._ended and not self._ready and not self._unsaid
 
+    @property
+    def only_unsaid(self) -> bool:
+        """What is left of the text holds nothing to say; it comes as a last unit."""
+        return self._ended and not self._ready and bool(self._unsaid)
+
     def feed(self, text: str, now: float) -> None:
         """Take the next piece of text, of any size."""
         going_on = bool(self._splitter.pending)
@@ -102,7 +107,7 @@ class Planner:
     def ready(self, now: float, buffered: float) -> bool:
         """Whether `take` would return a unit."""
         self._settle(now, buffered)
-        return self._count(now, buffered) > 0 or self._only_unsaid()
+        return self._count(now, buffered) > 0 or self.only_unsaid
 
     def take(self, now: float, buffered: float) -> Unit | None:
         """The next unit, or None: there is none yet, or it had better grow."""
@@ -112,7 +117,7 @@ class Planner:
             words = _joined((sentence.words for sentence in sentences), missing=".")
             text = _joined(sentence.text for sentence in sentences)
             return Unit(text, words, pause_after(sentences[-1].text))
-        if not self._only_unsaid():
+        if not self.only_unsaid:
             return None
         text, self._unsaid = self._unsaid, ""
         return Unit(text, "", 0.0)
@@ -174,9 +179,6 @@ class Planner:
 
     def _may_grow(self, now: float, buffered: float) -> bool:
         return not self._ended and (buffered > _HURRY or now < self._ready[0].at + _WAIT)
-
-    def _only_unsaid(self) -> bool:
-        return self._ended and not self._ready and bool(self._unsaid)
 
 
 def pause_after(text: str) -> float:

@@ -110,24 +110,23 @@ class Pool:
         """Slots in use."""
         return sum(worker.busy for worker in self._workers)
 
-    async def acquire(self, deadline: float, *, first: bool = False, avoid: Worker | None = None) -> Worker:
+    async def acquire(self, deadline: float, *, first: bool = False) -> Worker:
         """A worker with a slot for one unit whose sound is needed at `deadline`; give it back with `release`.
 
-        `first`: nobody hears this answer yet. `avoid` is taken only if there is no other. Cancelling takes no slot.
+        `first`: nobody hears this answer yet. Cancelling takes no slot.
         """
-        waiter = _Waiter(deadline, next(self._numbers), avoid, first)
-        self._waiting.append(waiter)
+        waiter = self._line_up(deadline, first, None)
         self._grant()
-        try:
-            await waiter.granted.wait()
-        except BaseException:
-            if waiter.worker is None:
-                self._waiting.remove(waiter)
-            else:
-                self.release(waiter.worker)
-            raise
-        assert waiter.worker is not None
-        return waiter.worker
+        return await self._granted(waiter)
+
+    async def exchange(self, failed: Worker, deadline: float, *, first: bool = False) -> Worker:
+        """Give back the slot of a worker that failed, for one of another worker if there is another.
+
+        The unit does not lose its turn by that. Cancelling takes no slot; the old one is given back all the same.
+        """
+        waiter = self._line_up(deadline, first, failed)
+        self.release(failed, failed=True)
+        return await self._granted(waiter)
 
     def release(self, worker: Worker, *, failed: bool = False) -> None:
         """Give a slot back. A worker that `failed` is asked last for a while."""
@@ -173,6 +172,23 @@ class Pool:
         predicted = self.predicted()
         if predicted > max(limit, self.pace.first_sound):
             raise BusyError(predicted, max(1.0, predicted - limit))
+
+    def _line_up(self, deadline: float, first: bool, avoid: Worker | None) -> _Waiter:
+        waiter = _Waiter(deadline, next(self._numbers), avoid, first)
+        self._waiting.append(waiter)
+        return waiter
+
+    async def _granted(self, waiter: _Waiter) -> Worker:
+        try:
+            await waiter.granted.wait()
+        except BaseException:
+            if waiter.worker is None:
+                self._waiting.remove(waiter)
+            else:
+                self.release(waiter.worker)
+            raise
+        assert waiter.worker is not None
+        return waiter.worker
 
     def _grant(self) -> None:
         for waiter in sorted(self._waiting, key=_Waiter.comes_before):

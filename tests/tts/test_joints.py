@@ -23,7 +23,8 @@ def joined(samples: Samples, rate: int = WIRE_RATE, seed: int = 0) -> Samples:
 
 
 def tone(seconds: float, rate: int = WIRE_RATE) -> Samples:
-    return np.round(8000 * np.sin(0.06 * np.arange(round(seconds * rate)))).astype(np.int16)
+    wave: Samples = np.round(8000 * np.sin(0.06 * np.arange(round(seconds * rate)))).astype(np.int16)
+    return wave
 
 
 def silence(samples: int) -> Samples:

@@ -11,8 +11,8 @@ from tts.plan import Planner, Unit, pause_after
 LONG = "This one goes on for quite a while, with clauses, and more clauses, and only then does it come to its end. "
 
 
-def fed(*pieces: str, now: float = 0.0, **options: float) -> Planner:
-    planner = Planner(**options)
+def fed(*pieces: str, now: float = 0.0, idle_flush: float = 0.3) -> Planner:
+    planner = Planner(idle_flush=idle_flush)
     for piece in pieces:
         planner.feed(piece, now)
     return planner

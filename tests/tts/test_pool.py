@@ -80,18 +80,23 @@ async def test_a_cancelled_wait_takes_no_slot_even_if_it_was_just_granted() -> N
         workers.release(await workers.acquire(0.0))
 
 
-async def test_a_unit_goes_elsewhere_when_it_failed() -> None:
+async def test_a_unit_that_failed_goes_elsewhere() -> None:
     workers, _ = pool(workers=2)
     first = await workers.acquire(0.0)
-    workers.release(first)
-    assert await workers.acquire(0.0, avoid=first) is not first
+    assert await workers.exchange(first, 0.0) is not first
+    assert workers.busy == 1
 
 
-async def test_the_only_worker_is_asked_again() -> None:
+async def test_the_only_worker_is_asked_again_before_what_is_less_urgent() -> None:
     workers, _ = pool()
     only = await workers.acquire(0.0)
-    workers.release(only, failed=True)
-    assert await workers.acquire(0.0, avoid=only) is only
+    async with anyio.create_task_group() as group:
+        group.start_soon(workers.acquire, 1.0)
+        await anyio.wait_all_tasks_blocked()
+        with anyio.fail_after(1):
+            assert await workers.exchange(only, 0.0) is only
+        group.cancel_scope.cancel()
+    assert workers.busy == 1
 
 
 async def test_a_worker_that_failed_rests() -> None:

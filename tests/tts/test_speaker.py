@@ -104,6 +104,17 @@ async def test_units_without_words_are_silent_but_shown() -> None:
     assert "".join(event.text for event in events if isinstance(event, Begun)).count("🎉") == 2
 
 
+async def test_an_answer_ends_without_a_slot_for_what_holds_no_words() -> None:
+    voice = quick(slots=1)
+    speaking = speaker(voice)
+    async with speaking.say(text("Some words here.\n\n🎉\n"), "default") as events:
+        while not isinstance(await anext(events), Ended):
+            pass
+        await speaking.resolve("default").acquire(0.0)  # and it is never given back
+        with anyio.fail_after(1):
+            assert [type(event) for event in [event async for event in events]] == [Begun, Ended]
+
+
 async def test_nothing_to_say_is_no_sound() -> None:
     assert await heard(speaker(ScriptedVoice(sample_rate=22_050)).say(text("🎉"), "default")) == b""
     assert await all_of(speaker(ScriptedVoice()).say(text(), "default")) == []
@@ -336,10 +347,14 @@ async def test_what_the_text_raises_comes_out() -> None:
 
 async def test_what_the_listener_raises_comes_out_as_it_is() -> None:
     voice = quick(gate=anyio.Event(), gate_after=1)
-    with pytest.raises(ValueError, match="enough"):
+
+    async def listen() -> None:
         async with speaker(voice).say(text(*SENTENCES), "default") as events:
             await anext(events)
             raise ValueError("enough")
+
+    with pytest.raises(ValueError, match="enough"):
+        await listen()
     assert voice.active == 0
 
 
@@ -396,7 +411,8 @@ async def test_ten_thousand_cancelled_answers_leave_nothing() -> None:
             async with speaking.say(text("A sentence is here. ", "Another one is here. "), "default") as events:
                 await anext(events)
         for voice in voices:  # what the script itself keeps
-            voice.said.clear(), voice.speeds.clear(), voice.langs.clear(), voice.seeds.clear()
+            for record in (voice.said, voice.speeds, voice.langs, voice.seeds):
+                record[:] = []
         gc.collect()
 
     await cancel_some(1000)
