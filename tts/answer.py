@@ -25,6 +25,10 @@ from tts.voice import WIRE_RATE, VoiceError
 _SAMPLE_BYTES = 2
 _AT_ONCE = 2
 """Units of one answer that are made at a time: more would only take slots from other listeners."""
+_MARGIN = 0.1
+"""Seconds of sound that a listener should have left when the second unit comes."""
+_LONGEST_HOLD = 2.0
+"""Seconds."""
 _LONGEST_LETTER = 1.0
 """Seconds of sound for a letter, beyond which a voice has lost its way. Bounds the memory of a unit."""
 
@@ -71,6 +75,7 @@ class Answer:
         self._clock, self._sounds = clock, sounds
         self._parts: deque[_Part] = deque()  # from the one that is handed out
         self._planned = False
+        self._needed_at: float | None = None  # when the sound is needed of the unit that is lined up
         self._at = 0  # samples taken
         self._dry_at: float | None = None  # when a listener who plays what was taken has nothing more to hear
         self._news = anyio.Event()
@@ -86,9 +91,7 @@ class Answer:
     async def dispatch(self, group: TaskGroup) -> None:
         """Begin units in `group` as long as there are any. What goes into one is decided when a worker is free."""
         while await self._something_to_say():
-            worker = None
-            if not self._planner.only_unsaid:
-                worker = await self._pool.acquire(self._clock() + self._buffered(), first=self._dry_at is None)
+            worker = None if self._planner.only_unsaid else await self._line_up()
             unit = self._planner.take(self._clock(), self._buffered())
             if unit is None:
                 assert worker is not None
@@ -101,15 +104,26 @@ class Answer:
         self._planned = True
         self._tell()
 
+    async def _line_up(self) -> Worker:
+        if self._pool.full:
+            self._planner.shorten(self._buffered())
+        self._needed_at = self._clock() + self._buffered()
+        letters = self._planner.next_length
+        worker = await self._pool.acquire(self._needed_at, first=self._dry_at is None, letters=letters)
+        self._needed_at = None
+        return worker
+
     async def events(self) -> AsyncGenerator[Event, None]:
         """What to hand to the listener; every sound counts as heard from when it is taken."""
         pause = b""
         while (part := await self._next_part()) is not None:
-            if pause:
+            if pause and part.unit.words:
                 yield self._taken(pause)
             begun = self._at
             yield Begun(part.unit.text, begun, part.expected)
             while (chunk := await self._next_chunk(part)) is not None:
+                if self._dry_at is None:
+                    await self._until_it_can_go_on()
                 part.waiting -= len(chunk) // _SAMPLE_BYTES
                 self._tell()
                 yield self._taken(chunk)
@@ -130,6 +144,15 @@ class Answer:
                 return None
             await self._news.wait()
         return part.chunks.popleft()
+
+    async def _until_it_can_go_on(self) -> None:
+        """Hold the first sound back while the second unit would come too late: a late start is better than a gap."""
+        buffered, pool = self._buffered(), self._pool
+        needed_at = self._clock() + buffered if self._needed_at is None else self._needed_at
+        missing = pool.wait(needed_at) + pool.pace.first_sound + _MARGIN - buffered if pool.full else 0.0
+        with anyio.move_on_after(min(missing, _LONGEST_HOLD)):
+            while len(self._parts) < _AT_ONCE and not self._planned:
+                await self._news.wait()
 
     def _taken(self, pcm: bytes) -> Sound:
         now, samples = self._clock(), len(pcm) // _SAMPLE_BYTES

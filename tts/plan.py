@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tts.blocks import classify
+from tts.blocks import Kind, classify
 from tts.limit import clause_ends, limit_cut
 from tts.quotes import is_open
 from tts.scripts import script_language, spoken_length
@@ -52,11 +52,20 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class _Sentence:
-    text: str
+    before: str
+    """Shown text before it that holds nothing to say."""
+    own: str
     words: str
-    script: str | None
     at: float
     """When it was finished."""
+
+    @property
+    def text(self) -> str:
+        return _joined((self.before, self.own)) if self.before else self.own
+
+    @property
+    def script(self) -> str | None:
+        return script_language(self.words)
 
     @property
     def length(self) -> int:
@@ -104,6 +113,11 @@ class Planner:
         self._add(self._splitter.flush(), now)
         self._ended = True
 
+    @property
+    def next_length(self) -> int:
+        """Letters of the first finished sentence; 0 if there is none."""
+        return self._ready[0].length if self._ready else 0
+
     def ready(self, now: float, buffered: float) -> bool:
         """Whether `take` would return a unit."""
         self._settle(now, buffered)
@@ -116,11 +130,28 @@ class Planner:
         if sentences:
             words = _joined((sentence.words for sentence in sentences), missing=".")
             text = _joined(sentence.text for sentence in sentences)
-            return Unit(text, words, pause_after(sentences[-1].text))
+            return Unit(text, words, pause_after(sentences[-1].own))
         if not self.only_unsaid:
             return None
         text, self._unsaid = self._unsaid, ""
         return Unit(text, "", 0.0)
+
+    def shorten(self, buffered: float) -> None:
+        """Cut the next sentence after a clause if it is longer than the buffered sound.
+
+        For a voice that others wait for: shorter units go round faster.
+        """
+        budget = buffered * CHARS_PER_SECOND
+        if not self._ready or self._ready[0].length <= budget:
+            return
+        long = self._ready[0]
+        ends = _clauses(long.own)
+        end = max((end for end in ends if end <= budget), default=ends[0] if ends else 0)
+        head, tail = long.own[:end].strip(), long.own[end:].strip()
+        first, second = (speakable(half, self._lang) for half in (head, tail))
+        if first and second:
+            self._ready[0] = _Sentence("", tail, second, long.at)
+            self._ready.appendleft(_Sentence(long.before, head, first, long.at))
 
     def due(self, now: float, buffered: float) -> float | None:
         """When there may be a unit although no text comes; None: never."""
@@ -134,15 +165,13 @@ class Planner:
         return min((time for time in times if time > now), default=None)
 
     def _add(self, sentences: Iterable[str], now: float) -> None:
-        for sentence in sentences:
-            words = speakable(sentence, self._lang)
-            text = _joined((self._unsaid, sentence)) if self._unsaid else sentence
-            if not words:
-                self._unsaid = text
-                continue
-            self._unsaid, script = "", script_language(words)
-            self._lang = script or self._lang
-            self._ready.append(_Sentence(text, words, script, now))
+        for own in sentences:
+            words = speakable(own, self._lang)
+            sentence = _Sentence(self._unsaid, own, words, now)
+            self._unsaid = "" if words else sentence.text
+            if words:
+                self._lang = sentence.script or self._lang
+                self._ready.append(sentence)
 
     def _settle(self, now: float, buffered: float) -> None:
         """Do what time alone has made due."""
@@ -158,9 +187,8 @@ class Planner:
         length = spoken_length(text)
         if length < _CLAUSE_AFTER and now < self._begun_at + _WAIT:
             return None
-        for end in reversed(clause_ends(text)):
-            if spoken_length(text[:end]) >= _SHORTEST_CLAUSE and not _inside(text[:end]):
-                return end
+        if ends := _clauses(text):
+            return ends[-1]
         return limit_cut(text) if length >= 2 * _CLAUSE_AFTER and not _inside(text) else None
 
     def _count(self, now: float, buffered: float) -> int:
@@ -187,6 +215,16 @@ def pause_after(text: str) -> float:
     line = classify(text, 0, final=True)
     block = line is not None and line.kind.is_block
     return max(_PAUSES.get(last, _NO_MARK_PAUSE), _BLOCK_PAUSE if block else 0.0)
+
+
+def _clauses(text: str) -> list[int]:
+    """Where `text` may be cut after a clause that is worth speaking alone."""
+    line = classify(text, 0, final=True)
+    if line is None or line.kind.is_atomic or line.kind is Kind.FENCE:
+        return []
+    return [
+        end for end in clause_ends(text) if spoken_length(text[:end]) >= _SHORTEST_CLAUSE and not _inside(text[:end])
+    ]
 
 
 def _inside(text: str) -> bool:

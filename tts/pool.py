@@ -61,6 +61,10 @@ class Pace:
             old: float = getattr(self, name)
             setattr(self, name, old + weight * (value - old))
 
+    def work_of(self, letters: int) -> float:
+        """Seconds for which a text of this length takes a slot; 0 until one was spoken."""
+        return letters * self.unit_seconds / self.letters if self.letters else 0.0
+
     def seconds_of(self, letters: int, unknown: float) -> float:
         """Seconds of sound that a text of this length becomes; `unknown` letters a second until one was spoken."""
         return letters * (self.audio_seconds / self.letters if self.audio_seconds else 1 / unknown)
@@ -81,6 +85,7 @@ class _Waiter:
     number: int
     avoid: Worker | None
     first: bool
+    letters: int
     granted: anyio.Event = field(default_factory=anyio.Event)
     worker: Worker | None = None
 
@@ -110,12 +115,13 @@ class Pool:
         """Slots in use."""
         return sum(worker.busy for worker in self._workers)
 
-    async def acquire(self, deadline: float, *, first: bool = False) -> Worker:
+    async def acquire(self, deadline: float, *, first: bool = False, letters: int = 0) -> Worker:
         """A worker with a slot for one unit whose sound is needed at `deadline`; give it back with `release`.
 
-        `first`: nobody hears this answer yet. Cancelling takes no slot.
+        `first`: nobody hears this answer yet. `letters` is about how long the unit is. Cancelling takes no slot.
         """
-        waiter = self._line_up(deadline, first, None)
+        waiter = _Waiter(deadline, next(self._numbers), None, first, letters)
+        self._waiting.append(waiter)
         self._grant()
         return await self._granted(waiter)
 
@@ -124,7 +130,8 @@ class Pool:
 
         The unit does not lose its turn by that. Cancelling takes no slot; the old one is given back all the same.
         """
-        waiter = self._line_up(deadline, first, failed)
+        waiter = _Waiter(deadline, next(self._numbers), failed, first, letters=0)
+        self._waiting.append(waiter)
         self.release(failed, failed=True)
         return await self._granted(waiter)
 
@@ -134,6 +141,19 @@ class Pool:
         if failed:
             worker.rests_until = self._clock() + _REST
         self._grant()
+
+    @property
+    def full(self) -> bool:
+        """A unit that lined up now would have to wait."""
+        return bool(self._waiting) or self.busy >= self.slots
+
+    def wait(self, deadline: float) -> float:
+        """Predicted seconds until a unit that is needed at `deadline` gets a slot, whether it has lined up or not."""
+        if not self.full:
+            return 0.0
+        earlier = (waiter.letters for waiter in self._waiting if waiter.deadline < deadline)
+        begun = self.busy * self.pace.unit_seconds / 2
+        return (begun + sum(map(self.pace.work_of, earlier))) / self.slots
 
     @contextmanager
     def expect(self) -> Iterator[Callable[[], None]]:
@@ -172,11 +192,6 @@ class Pool:
         predicted = self.predicted()
         if predicted > max(limit, self.pace.first_sound):
             raise BusyError(predicted, max(1.0, predicted - limit))
-
-    def _line_up(self, deadline: float, first: bool, avoid: Worker | None) -> _Waiter:
-        waiter = _Waiter(deadline, next(self._numbers), avoid, first)
-        self._waiting.append(waiter)
-        return waiter
 
     async def _granted(self, waiter: _Waiter) -> Worker:
         try:

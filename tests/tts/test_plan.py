@@ -207,6 +207,52 @@ def test_the_pause_is_that_of_the_last_mark(text: str, pause: float) -> None:
     assert pause_after(text) == pause
 
 
+def test_a_long_sentence_is_shortened_to_a_clause_when_told_to() -> None:
+    planner = fed(LONG + "And here is another. ")
+    planner.shorten(buffered=20.0)
+    assert planner.next_length == len(LONG.strip())
+    planner.shorten(buffered=4.0)
+    assert planner.next_length == len("This one goes on for quite a while, with clauses,")
+    planner.end(0)
+    assert " ".join(texts(all_units(planner, 0))) == LONG + "And here is another."
+
+
+def test_a_sentence_is_not_shortened_inside_its_clauses() -> None:
+    planner = fed("This one has many words, and none too few of them. And ")
+    planner.shorten(buffered=0.1)
+    assert planner.next_length == len("This one has many words,")
+    planner = fed("This one has many words and none too few of them either. And ")
+    planner.shorten(buffered=0.1)
+    assert texts(all_units(planner, 0)) == ["This one has many words and none too few of them either."]
+    Planner().shorten(buffered=0.1)
+
+
+@pytest.mark.parametrize(
+    "block", ["```\nfirst, second, third, and one more, of course\n```", "# Eggs, milk, flour, and butter, too"]
+)
+def test_a_block_is_never_shortened(block: str) -> None:
+    planner = fed(f"{block}\n")
+    planner.end(0)
+    planner.shorten(buffered=0.0)
+    assert texts(all_units(planner, 0)) == [block]
+
+
+def test_a_shortened_sentence_keeps_what_was_shown_before_it() -> None:
+    planner = fed(f"🎉\n{LONG}\n\n🎈\n")
+    planner.shorten(buffered=0.0)
+    planner.end(0)
+    first, *_, last = texts(all_units(planner, 0))
+    assert first == "🎉 This one goes on for quite a while,"
+    assert last == "🎈"
+
+
+def test_clauses_that_were_cut_come_together_again_when_there_is_time() -> None:
+    planner = fed(LONG)
+    planner.end(0)
+    planner.shorten(buffered=1.0)
+    assert texts(all_units(planner, 20.0)) == [LONG.strip()]
+
+
 def test_everything_is_said_once_and_in_order_whatever_the_times() -> None:
     text = "Yes. " + LONG + "It costs 3.14 euros, or so. 🎉 \n\n- one\n- two\n\n今天天气很好。 Well then. " + LONG
     for seed in range(200):
@@ -220,6 +266,8 @@ def test_everything_is_said_once_and_in_order_whatever_the_times() -> None:
                 if not rest:
                     planner.end(now)
             now += chance.choice((0.0, 0.01, 0.1, 1.0))
+            if chance.random() < 0.3:
+                planner.shorten(chance.choice((0.1, 3.0)))
             if unit := planner.take(now, chance.choice((0.0, 0.3, 2.0, 20.0))):
                 units.append(unit)
         assert "".join("".join(texts(units)).split()) == "".join(text.split()), seed

@@ -172,3 +172,23 @@ def test_an_answer_that_would_wait_too_long_is_refused() -> None:
     assert refused.value.predicted == pytest.approx(1.7)
     assert refused.value.retry_after == 1.0
     workers.admit(0.0)  # a slow voice alone is no reason
+
+
+async def test_how_long_a_unit_would_wait_for_a_slot() -> None:
+    workers = measured(2, 1)
+    one = await workers.acquire(0.0)
+    assert not workers.full
+    assert workers.wait(100.0) == 0.0
+    two = await workers.acquire(0.0)
+    assert workers.full
+    assert workers.wait(100.0) == pytest.approx(0.25)  # half of a unit, as far as is known
+    async with anyio.create_task_group() as group:
+        for deadline in (101.0, 102.0):
+            group.start_soon(lambda deadline=deadline: workers.acquire(deadline, letters=60))
+        await anyio.wait_all_tasks_blocked()
+        assert workers.wait(101.0) == pytest.approx(0.25)
+        assert workers.wait(101.5) == pytest.approx(0.25 + 1.0 / 2)
+        assert workers.wait(200.0) == pytest.approx(0.25 + 2.0 / 2)
+        group.cancel_scope.cancel()
+    workers.release(one)
+    workers.release(two)

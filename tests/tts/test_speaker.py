@@ -257,6 +257,38 @@ async def test_units_grow_while_a_busy_pool_makes_them_wait() -> None:
     assert max(map(len, voice.said)) > len(SENTENCES[0]) * 2
 
 
+async def test_the_first_sound_is_held_back_while_the_second_unit_would_be_late() -> None:
+    gate, sounded, done = anyio.Event(), anyio.Event(), anyio.Event()
+    voice = quick(slots=1, gate=gate)
+    speaking = speaker(voice)
+    pool = speaking.resolve("default")
+    pool.pace.learn(first_sound=0.1, unit_seconds=10.0, audio_seconds=0.4, letters=40)
+
+    async def listen() -> None:
+        async with speaking.say(text(" ".join(SENTENCES[:2])), "default") as events:
+            async for event in events:
+                if isinstance(event, Sound):
+                    sounded.set()
+
+    async def other() -> None:
+        worker = await pool.acquire(0.0, letters=40)
+        await done.wait()
+        pool.release(worker)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(listen)
+        await anyio.wait_all_tasks_blocked()
+        group.start_soon(other)
+        await anyio.wait_all_tasks_blocked()
+        gate.set()
+        await anyio.wait_all_tasks_blocked()
+        assert voice.finished == 1
+        assert not sounded.is_set()
+        done.set()
+        with anyio.fail_after(1):  # as soon as the second unit is begun
+            await sounded.wait()
+
+
 # Faults
 
 
