@@ -17,6 +17,7 @@ from anyio.abc import TaskGroup
 
 from tts.events import Begun, Ended, Event, Skipped, Sound
 from tts.joints import Joint
+from tts.loudness import amplified, gain_of
 from tts.plan import CHARS_PER_SECOND, Planner, Unit
 from tts.pool import Clock, Pool, Worker
 from tts.scripts import spoken_length
@@ -77,6 +78,7 @@ class Answer:
         self._planned = False
         self._needed_at: float | None = None  # when the sound is needed of the unit that is lined up
         self._at = 0  # samples taken
+        self._gain = 1.0
         self._dry_at: float | None = None  # when a listener who plays what was taken has nothing more to hear
         self._news = anyio.Event()
 
@@ -123,10 +125,11 @@ class Answer:
             yield Begun(part.unit.text, begun, part.expected)
             while (chunk := await self._next_chunk(part)) is not None:
                 if self._dry_at is None:
+                    self._gain = gain_of(chunk)
                     await self._until_it_can_go_on()
                 part.waiting -= len(chunk) // _SAMPLE_BYTES
                 self._tell()
-                yield self._taken(chunk)
+                yield self._taken(amplified(chunk, self._gain))
             yield Ended(self._at) if part.error is None else Skipped(self._at, part.error)
             pause = self._pause(part.unit) if self._at > begun else b""
             self._parts.popleft()

@@ -12,6 +12,7 @@ import pytest
 
 from tests.scripted_voice import ScriptedVoice
 from tts.events import Begun, Ended, Event, Skipped, Sound
+from tts.loudness import amplified, gain_of
 from tts.plan import pause_after
 from tts.pool import BusyError
 from tts.speaker import Limits, Speaker, Speech, default_speaker
@@ -154,6 +155,20 @@ async def test_silence_at_the_joints_is_the_planned_pause() -> None:
     gaps = np.diff(loud)
     assert (gaps > WIRE_RATE // 10).sum() == 1
     assert gaps.max() / WIRE_RATE == pytest.approx(0.3 + 0.05, abs=0.01)  # and what is kept at both ends
+
+
+async def test_one_gain_for_the_whole_answer() -> None:
+    class Uneven(ScriptedVoice):
+        """Half as loud in its later units."""
+
+        def pcm(self, text: str) -> bytes:
+            return amplified(super().pcm(text), 0.9 if "one" in text else 0.45)
+
+    voice = Uneven(chunk_seconds=1.0)
+    pcm = await heard(speaker(voice).say(text(" ".join(SENTENCES[:3])), "default"))
+    gain = gain_of(voice.pcm(SENTENCES[0])[: 2 * WIRE_RATE])
+    assert 0.6 < gain < 0.7
+    assert pcm == amplified(spoken(voice, *voice.said), gain)
 
 
 # Ahead of time, in order
