@@ -22,10 +22,11 @@ from pydantic import ValidationError
 from engine.api import SAMPLE_RATE, Attachment, Engine, Image, Sound
 from server.settings import Settings
 from server.welcome import welcome
-from tts.speaker import Limits, default_speaker
 
 if TYPE_CHECKING:
     from argparse import Namespace
+
+    from tts.speaker import Limits
 
 DEMO = Path(__file__).parents[1] / "models" / "ola-demo"
 
@@ -84,6 +85,7 @@ async def run(settings: Settings, arguments: Namespace, listener: socket.socket)
     from engine.client import vllm_engine
     from server.app import create_app
     from server.store import MemoryStore
+    from tts.speaker import default_speaker
 
     started = perf_counter()
     say(f"Loading {arguments.model} (half a minute on a CPU, minutes for a large model)")
@@ -105,6 +107,8 @@ async def run(settings: Settings, arguments: Namespace, listener: socket.socket)
 
 def speech_limits(settings: Settings) -> Limits:
     """What the settings say about speaking."""
+    from tts.speaker import Limits
+
     return Limits(
         look_ahead=settings.look_ahead_seconds,
         idle_flush=settings.idle_flush_seconds,

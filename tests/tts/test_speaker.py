@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import os
+import signal
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator
 
@@ -18,7 +20,8 @@ from tts.pool import BusyError
 from tts.speaker import Limits, Speaker, Speech, default_speaker
 from tts.timeline import Timeline
 from tts.voice import WIRE_RATE, UnknownVoiceError
-from tts.voices.espeak import OPENAI_ALIASES
+from tts.voices.espeak import OPENAI_ALIASES, EspeakVoice
+from tts.voices.espeak_process import EspeakProcess
 
 pytestmark = pytest.mark.anyio
 
@@ -367,10 +370,11 @@ async def test_a_unit_may_be_skipped_after_its_beginning_was_heard() -> None:
 
 
 async def test_a_sentence_that_every_worker_fails_on_does_not_end_the_answer() -> None:
-    voices = [quick(fail_on="one", slots=1) for _ in range(3)]
+    voices = [quick(fail_on="one", slots=1), quick(fail_on="one", slots=1), quick(fail_on="one")]
     events = await all_of(speaker(*voices).say(text(" ".join(SENTENCES)), "default"))
     assert sum(isinstance(event, Skipped) for event in events) == 1
     assert sum(voice.said.count(SENTENCES[0]) for voice in voices) == 2
+    assert sorted(len(voice.said) for voice in voices)[:2] == [1, 1]  # both rest
     assert "six" in "".join(event.text for event in events if isinstance(event, Begun))
 
 
@@ -547,6 +551,23 @@ async def test_the_default_speaker_speaks_under_every_openai_name(embedded: Spea
     for name in ["default", *OPENAI_NAMES]:
         pcm = await heard(embedded.say(text("Hello there, how are you?"), name))
         assert 0.8 < samples(pcm) / WIRE_RATE < 4
+
+
+async def test_espeak_speaks_on_when_its_process_dies() -> None:
+    process = EspeakProcess()
+    speaking = Speaker([EspeakVoice("default", process)], {})
+    try:
+        undisturbed = await heard(speaking.say(text(SENTENCES[0]), "default"))
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGSTOP)
+        async with speaking.say(text(SENTENCES[0]), "default") as events:
+            assert isinstance(await anext(events), Begun)
+            os.kill(process.pid, signal.SIGKILL)
+            rest = [event async for event in events]
+    finally:
+        await speaking.close()
+    assert sound_of(rest) == undisturbed
+    assert not any(isinstance(event, Skipped) for event in rest)
 
 
 async def test_espeak_pauses_between_sentences_as_planned(embedded: Speaker) -> None:
