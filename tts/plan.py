@@ -50,26 +50,19 @@ class Unit:
     """Seconds of silence between it and the next unit, at normal speed."""
 
 
-@dataclass(frozen=True, slots=True)
 class _Sentence:
-    before: str
-    """Shown text before it that holds nothing to say."""
-    own: str
-    words: str
-    at: float
-    """When it was finished."""
+    """A finished sentence; what is asked of it at every token is worked out once."""
+
+    __slots__ = ("at", "before", "length", "own", "script", "words")
+
+    def __init__(self, before: str, own: str, words: str, at: float) -> None:
+        """`before` is shown text before it that holds nothing to say, `at` when it was finished."""
+        self.before, self.own, self.words, self.at = before, own, words, at
+        self.length, self.script = spoken_length(words), script_language(words)
 
     @property
     def text(self) -> str:
         return _joined((self.before, self.own)) if self.before else self.own
-
-    @property
-    def script(self) -> str | None:
-        return script_language(self.words)
-
-    @property
-    def length(self) -> int:
-        return spoken_length(self.words)
 
 
 class Planner:
