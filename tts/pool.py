@@ -1,6 +1,6 @@
 """The workers of one voice: who speaks the next unit, how fast they are, how long a new answer would wait.
 
-Knows no text. A slot goes to the answer whose listener runs out of sound first (earliest deadline first).
+Knows no text. A slot goes to the unit whose sound is needed first: earliest deadline first (Liu and Layland, 1973).
 """
 
 from __future__ import annotations
