@@ -54,7 +54,7 @@ async def test_a_worker_that_hangs_costs_a_pause() -> None:
     hanging, other = two_workers()
     hanging.hangs = True
     with anyio.fail_after(5):
-        events = await all_of(speaker(hanging, other, patience=0.05).say(text(" ".join(SENTENCES)), "default"))
+        events = await all_of(speaker(hanging, other, patience=0.3).say(text(" ".join(SENTENCES)), "default"))
     shown = [event.text for event in events if isinstance(event, Begun)]
     assert sound_of(events) == spoken(other, *shown)
     assert len(hanging.said) == 1  # it rests afterwards
