@@ -23,7 +23,8 @@ check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# A table of ratios against stock vLLM and plain PyTorch, from one run on this machine.
+# Tables from one run on this machine: speech against its targets (alone: ARGS="--only speech"), and ratios against stock
+# vLLM and plain PyTorch.
 bench: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m loadtests.bench $(ARGS)
 

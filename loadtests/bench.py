@@ -1,7 +1,8 @@
 """`python -m loadtests.bench`: what our server costs and gains, from one run on one machine.
 
-Rates and waits against vLLM's own server with the same plugin, checkpoint and engine options, and rates against the
-same modules in plain PyTorch. Whatever is compared takes turns, and an idle server costs nothing.
+Speech with a scripted model and voice, against its targets. Then rates and waits against vLLM's own server with the
+same plugin, checkpoint and engine options, and rates against the same modules in plain PyTorch. Whatever is compared
+takes turns, and an idle server costs nothing.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from loadtests.machine import facts
 from loadtests.questions import chat
 from loadtests.report import against_plain, against_stock
 from loadtests.servers import Server, ours, stock
+from loadtests.speech import report as speech_report
 
 DEMO = Path(__file__).parents[1] / "models" / "ola-demo"
 
@@ -90,6 +92,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     options, engine = parse(arguments)
     print(facts(), flush=True)
+    if options.only in (None, "speech"):
+        say("speech, with a scripted model and voice")
+        print(f"\nPlanning and dispatch of speech\n\n{speech_report(markdown=options.markdown)}", flush=True)
+    if options.only == "speech":
+        return
     with ExitStack() as stack:
         say("starting our server")
         server = stack.enter_context(ours(options.model, [*ENGINE, *engine]))
@@ -131,7 +138,7 @@ def parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, list[str
     parser.add_argument("--tokens", type=int, default=64, help="length of an answer (default: 64)")
     parser.add_argument("--streams", type=numbers, default=[1, 8, 32], help="loads for stock vLLM (default: 1,8,32)")
     parser.add_argument("--users", type=numbers, default=[1, 8, 16], help="loads for plain PyTorch (default: 1,8,16)")
-    parser.add_argument("--only", choices=("text", "image", "plain"), help="one part instead of all")
+    parser.add_argument("--only", choices=("text", "image", "plain", "speech"), help="one part instead of all")
     parser.add_argument("--markdown", action="store_true", help="tables for LOG.md")
     return parser.parse_known_args(arguments)
 

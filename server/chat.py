@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
 from functools import partial
 from time import perf_counter
 from typing import Any
@@ -27,17 +28,21 @@ async def complete_chat(request: Request, parts: Parts) -> Response:
     """Answer one chat request. All work behind the response stops when the client disconnects."""
     body = await read_object(request, parts.settings.max_body_bytes)
     asked = take_ours(body)
-    narrator = None if asked.speech is None else _narrator(parts, asked.speech)
     if asked.stream:
-        return EventStream(partial(_stream, parts, body, asked.speech, narrator))
-    return WholeAnswer(partial(_answer, parts, body, asked.speech, narrator))
+        return EventStream(partial(_stream, parts, body, asked.speech))
+    return WholeAnswer(partial(_answer, parts, body, asked.speech))
 
 
-def _narrator(parts: Parts, speech: Speech) -> Narrator:
+@contextmanager
+def _narrator(parts: Parts, speech: Speech | None) -> Iterator[Narrator | None]:
+    """The voice of an answer that is to be spoken. Entered first: what would be refused begins nothing."""
+    if speech is None:
+        yield None
+        return
     if parts.speaker is None:
         raise RequestError("This server has no voice, so it answers in text only.", param="modalities", code="no_voice")
-    parts.speaker.resolve(speech.voice)
-    return Narrator(parts.speaker, speech.voice, speech.format, parts.metrics.spoken)
+    with parts.speaker.admit(speech.voice) as place:
+        yield Narrator(place, speech.format, parts.metrics.spoken)
 
 
 async def _prepare(parts: Parts, body: dict[str, Any]) -> None:
@@ -46,16 +51,14 @@ async def _prepare(parts: Parts, body: dict[str, Any]) -> None:
     body["messages"] = await decode_messages(messages, parts.media_limits, parts.fetch, slots=parts.decoding_slots)
 
 
-async def _stream(
-    parts: Parts, body: dict[str, Any], speech: Speech | None, narrator: Narrator | None, emit: Emit
-) -> None:
-    await _prepare(parts, body)
-    events = parts.engine.stream_chat(body)
-    async with closing(events):
-        if speech is None or narrator is None:
-            await _pass_on(parts, events, emit)
-        else:
-            await stream_spoken(parts, events, speech, narrator, emit)
+async def _stream(parts: Parts, body: dict[str, Any], speech: Speech | None, emit: Emit) -> None:
+    with _narrator(parts, speech) as narrator:
+        await _prepare(parts, body)
+        async with closing(parts.engine.stream_chat(body)) as events:
+            if speech is None or narrator is None:
+                await _pass_on(parts, events, emit)
+            else:
+                await stream_spoken(parts, events, speech, narrator, emit)
 
 
 async def _pass_on(parts: Parts, events: AsyncGenerator[str, None], emit: Emit) -> None:
@@ -67,13 +70,12 @@ async def _pass_on(parts: Parts, events: AsyncGenerator[str, None], emit: Emit) 
         await emit(event.encode())
 
 
-async def _answer(
-    parts: Parts, body: dict[str, Any], speech: Speech | None, narrator: Narrator | None
-) -> dict[str, Any]:
-    await _prepare(parts, body)
-    completion = await parts.engine.chat(body)
-    if speech is not None and narrator is not None:
-        await _add_audio(parts, completion["choices"][0]["message"], speech, narrator)
+async def _answer(parts: Parts, body: dict[str, Any], speech: Speech | None) -> dict[str, Any]:
+    with _narrator(parts, speech) as narrator:
+        await _prepare(parts, body)
+        completion = await parts.engine.chat(body)
+        if speech is not None and narrator is not None:
+            await _add_audio(parts, completion["choices"][0]["message"], speech, narrator)
     return completion
 
 

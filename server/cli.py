@@ -26,6 +26,8 @@ from server.welcome import welcome
 if TYPE_CHECKING:
     from argparse import Namespace
 
+    from tts.speaker import Limits
+
 DEMO = Path(__file__).parents[1] / "models" / "ola-demo"
 
 LAST_SECONDS = 10
@@ -90,7 +92,7 @@ async def run(settings: Settings, arguments: Namespace, listener: socket.socket)
     async with vllm_engine(arguments) as engine:
         say(f"Engine loaded after {perf_counter() - started:.0f} s; warming up")
         await warm_up(engine)
-        speaker = default_speaker() if settings.voice else None
+        speaker = default_speaker(speech_limits(settings)) if settings.voice else None
         app = create_app(
             settings, engine, speaker, MemoryStore(settings.audio_ttl_seconds, settings.max_stored_answers)
         )
@@ -101,6 +103,18 @@ async def run(settings: Settings, arguments: Namespace, listener: socket.socket)
         listener.listen()  # whoever reads the next line may connect at once
         say(f"Ready after {perf_counter() - started:.0f} s. Try:\n\n{welcome(address(listener), arguments.model)}\n")
         await server.serve(sockets=[listener])
+
+
+def speech_limits(settings: Settings) -> Limits:
+    """What the settings say about speaking."""
+    from tts.speaker import Limits
+
+    return Limits(
+        look_ahead=settings.look_ahead_seconds,
+        idle_flush=settings.idle_flush_seconds,
+        patience=settings.voice_patience_seconds,
+        first_sound=settings.max_first_sound_seconds,
+    )
 
 
 async def warm_up(engine: Engine) -> None:

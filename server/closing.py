@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TypeVar
 
 import anyio
 from starlette.types import Receive
+
+T = TypeVar("T")
 
 _CLOSE_SECONDS = 5.0
 """A stream that takes longer to close is given up, so that a hung voice cannot hold a connection for ever."""
 
 
 @asynccontextmanager
-async def closing(stream: AsyncGenerator[Any, None]) -> AsyncGenerator[None, None]:
-    """Close `stream` on the way out, in this task. Cancelling does not cut the closing short."""
+async def closing(stream: AsyncGenerator[T, None]) -> AsyncGenerator[AsyncGenerator[T, None], None]:
+    """Give `stream` and close it on the way out, in this task. Cancelling does not cut the closing short."""
     try:
-        yield
+        yield stream
     finally:
         with anyio.move_on_after(_CLOSE_SECONDS, shield=True):
             await stream.aclose()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from math import ceil
 from typing import Any
 
 from pydantic import ValidationError
@@ -12,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from engine.api import EngineError
 from server.media.errors import MediaError
+from tts.pool import BusyError
 from tts.voice import UnknownVoiceError, VoiceError
 
 _TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
@@ -51,6 +53,10 @@ def describe(error: BaseException) -> Failure:
             return _failure(error.status, error.message, error.param)
         case UnknownVoiceError():
             return _failure(400, str(error), "audio.voice", "unknown_voice")
+        case BusyError():
+            message = f"The voice is busy. Try again in {ceil(error.retry_after)} s."
+            retry = {"Retry-After": str(ceil(error.retry_after))}
+            return Failure(429, message, _TYPES[429], "modalities", "voice_busy", retry)
         case VoiceError():
             return _failure(500, "The voice failed.", code="voice_failed")
         case ValidationError():

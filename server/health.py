@@ -9,8 +9,8 @@ import anyio
 from server.closing import closing
 from server.errors import RequestError
 from server.parts import Parts
+from tts.events import Sound
 from tts.speaker import Speaker
-from tts.voice import VoiceError
 
 _VOICE_SECONDS = 5.0
 """A voice that makes no sound of one word in this time is not ready for a conversation."""
@@ -32,15 +32,13 @@ async def check_ready(parts: Parts) -> dict[str, str]:
 
 async def _speaks(speaker: Speaker) -> bool:
     """Whether a word really becomes sound; a live process alone proves nothing."""
-    word = _one("Ready.")
-    speech = speaker.say(word, "default")
-    try:
-        async with closing(word), closing(speech):
-            with anyio.fail_after(_VOICE_SECONDS):
-                return len(await anext(speech, b"")) > 0
-    except (VoiceError, TimeoutError):
-        return False
+    with anyio.move_on_after(_VOICE_SECONDS):
+        async with closing(_one("Ready.")) as word, speaker.say(word, "default") as events:
+            async for event in events:
+                if isinstance(event, Sound):
+                    return True
+    return False
 
 
-async def _one(sentence: str) -> AsyncGenerator[str, None]:
-    yield sentence
+async def _one(text: str) -> AsyncGenerator[str, None]:
+    yield text

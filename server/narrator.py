@@ -1,7 +1,8 @@
-"""The voice of one answer: sentences in, encoded sound out. Knows nothing of chat completions or sockets."""
+"""The voice of one answer: text in, encoded sound out. Knows nothing of chat completions or sockets."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable
 from dataclasses import dataclass
 
@@ -11,38 +12,43 @@ from prometheus_client import Counter
 from server.asking import Format
 from server.closing import closing
 from tts.encoding import Encoder, encode_file, encoder
-from tts.sentences import SentenceSplitter
-from tts.speaker import Speaker
+from tts.events import Skipped, Sound
+from tts.speaker import Place
 from tts.voice import WIRE_RATE
+
+logger = logging.getLogger(__name__)
 
 _BYTES_PER_SECOND = WIRE_RATE * 2
 
 
 @dataclass(frozen=True, slots=True)
 class Narrator:
-    """A speaker with the voice and the format that one request asked for."""
+    """An admitted answer's way to speak, in the format that its request asked for."""
 
-    speaker: Speaker
-    voice: str
+    place: Place
     format: Format
     spoken_seconds: Counter
 
-    async def narrate(self, sentences: AsyncIterable[str], send: Callable[[bytes], Awaitable[None]]) -> None:
-        """Speak `sentences` as they come and `send` one continuous stream in `format`. Cancelling stops the voice.
+    async def narrate(self, text: AsyncIterable[str], send: Callable[[bytes], Awaitable[None]]) -> None:
+        """Speak `text` as it comes and `send` one continuous stream in `format`. Cancelling stops the voice.
 
         Raises:
-            VoiceError: the voice failed; what was sent before is sound, the stream lacks its end.
+            VoiceError: at the end of the stream, which is whole but for the units that could not be spoken.
         """
-        file, spoke = encoder(self.format), False
-        speech = self.speaker.say(sentences, self.voice)
-        async with closing(speech):
-            async for pcm in speech:
-                spoke = True
-                self.spoken_seconds.inc(len(pcm) / _BYTES_PER_SECOND)
-                if data := await self._encoded(file, pcm):
-                    await send(data)
+        file, spoke, failure = encoder(self.format), False, None
+        async with self.place.say(text) as events:
+            async for event in events:
+                if isinstance(event, Skipped):
+                    failure = failure or event.error
+                if isinstance(event, Sound):
+                    spoke = True
+                    self._count(event.pcm)
+                    if data := await self._encoded(file, event.pcm):
+                        await send(data)
         if spoke and (data := file.flush()):
             await send(data)
+        if failure is not None:
+            raise failure
 
     async def _encoded(self, file: Encoder, pcm: bytes) -> bytes:
         if self.format in ("pcm16", "wav"):
@@ -54,20 +60,26 @@ class Narrator:
         """Speak `text` into one complete file of `format`. Cancelling stops the voice.
 
         Raises:
-            VoiceError: the voice failed.
+            VoiceError: nothing of it could be spoken. What is missing of a longer file is only logged.
         """
-        pcm = bytearray()
-        sentences = _sentences(text)
-        speech = self.speaker.say(sentences, self.voice)
-        async with closing(sentences), closing(speech):
-            async for piece in speech:
-                pcm += piece
-        self.spoken_seconds.inc(len(pcm) / _BYTES_PER_SECOND)
+        pcm, failure = bytearray(), None
+        async with closing(_one(text)) as pieces, self.place.say(pieces) as events:
+            async for event in events:
+                if isinstance(event, Skipped):
+                    failure = event.error
+                if isinstance(event, Sound):
+                    pcm += event.pcm
+        if failure is not None:
+            if not pcm:
+                raise failure
+            logger.error("A whole answer lacks a unit", exc_info=failure)
+        self._count(pcm)
         # Minutes of sound take a second to compress; other answers must not wait for it.
         return await anyio.to_thread.run_sync(encode_file, bytes(pcm), self.format, abandon_on_cancel=True)
 
+    def _count(self, pcm: bytes | bytearray) -> None:
+        self.spoken_seconds.inc(len(pcm) / _BYTES_PER_SECOND)
 
-async def _sentences(text: str) -> AsyncGenerator[str, None]:
-    splitter = SentenceSplitter()
-    for sentence in [*splitter.feed(text), *splitter.flush()]:
-        yield sentence
+
+async def _one(text: str) -> AsyncGenerator[str, None]:
+    yield text

@@ -41,3 +41,25 @@ class Settings(BaseSettings):
         ge=1,
         description="Spoken answers remembered at a time; the oldest go first. Bounds their memory.",
     )
+    max_first_sound_seconds: float = Field(
+        default=3.0,
+        ge=0,
+        description="Predicted wait for the first sound above which a spoken answer is refused (429). "
+        "Longer than this, people think that nothing happens.",
+    )
+    look_ahead_seconds: float = Field(
+        default=20.0,
+        gt=0,
+        description="Sound that is made ahead of a listener who does not take it. Bounds an answer's memory.",
+    )
+    idle_flush_seconds: float = Field(
+        default=0.3,
+        gt=0,
+        description="How long a finished sentence waits for the word after it when the model pauses.",
+    )
+    voice_patience_seconds: float = Field(
+        default=5.0,
+        gt=0,
+        description="How long a voice may be silent inside a unit before it is spoken elsewhere. "
+        "Above what a slow voice needs to its first sound.",
+    )

@@ -1,4 +1,4 @@
-"""A streamed chat answer in text and sound: finished sentences are spoken while the rest is still being generated."""
+"""A streamed chat answer in text and sound: its beginning is spoken while the rest is still being generated."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from server.errors import describe
 from server.narrator import Narrator
 from server.parts import Parts
 from server.replies import DONE, Emit, event
-from tts.sentences import SentenceSplitter
 from tts.voice import VoiceError
 
 logger = logging.getLogger(__name__)
@@ -27,11 +26,11 @@ logger = logging.getLogger(__name__)
 async def stream_spoken(
     parts: Parts, events: AsyncGenerator[str, None], speech: Speech, narrator: Narrator, emit: Emit
 ) -> None:
-    """Send the engine's `events` with their text as transcript, and the sound of each sentence as soon as it is made.
+    """Send the engine's `events` with their text as transcript, and the sound of each unit as soon as it is made.
 
-    Order: text and sound as they come, `expires_at`, the chunks that end the answer, an `error` if the voice failed
-    (the text is complete then), `[DONE]`. If the engine fails, its `error` ends text and sound at once. Cancelling
-    stops both; closing `events` is the caller's.
+    Order: text and sound as they come, `expires_at`, the chunks that end the answer, an `error` if the voice could not
+    speak all of it (the text is complete then), `[DONE]`. If the engine fails, its `error` ends text and sound at once.
+    Cancelling stops both; closing `events` is the caller's.
 
     Raises:
         EngineError: before anything is sent.
@@ -53,7 +52,6 @@ class _SpokenAnswer:
         self._parts, self._speech, self._narrator = parts, speech, narrator
         self._send, self._sending = emit, anyio.Lock(fast_acquire=True)
         self._first, self._started = first, started
-        self._splitter = SentenceSplitter()
         self._transcript: list[str] = []
         self._ends: list[Chunk] = []
         self._engine_failed = self._sounded = False
@@ -62,26 +60,25 @@ class _SpokenAnswer:
     async def run(self, events: AsyncGenerator[str, None]) -> None:
         # The backlog is bounded by the answer itself, which max_tokens bounds: any smaller bound would make the text
         # wait for the voice.
-        sentences, to_speak = anyio.create_memory_object_stream[str](math.inf)
+        text, to_speak = anyio.create_memory_object_stream[str](math.inf)
         async with anyio.create_task_group() as group:
             group.start_soon(self._speak, to_speak, name="speech")
-            with sentences:
-                await self._write(events, sentences)
+            with text:
+                await self._write(events, text)
             if self._engine_failed:
                 group.cancel_scope.cancel()
         if not self._engine_failed:
             await self._finish()
         await self._send(DONE)
 
-    async def _write(self, events: AsyncGenerator[str, None], sentences: MemoryObjectSendStream[str]) -> None:
-        await self._take(self._first, sentences)
+    async def _write(self, events: AsyncGenerator[str, None], to_voice: MemoryObjectSendStream[str]) -> None:
+        await self._take(self._first, to_voice)
         async for data in events:
             chunk = parse(data)
             if chunk is not None:
-                await self._take(chunk, sentences)
-        self._hand_over(self._splitter.flush(), sentences)
+                await self._take(chunk, to_voice)
 
-    async def _take(self, chunk: Chunk, sentences: MemoryObjectSendStream[str]) -> None:
+    async def _take(self, chunk: Chunk, to_voice: MemoryObjectSendStream[str]) -> None:
         if "error" in chunk:
             self._engine_failed = True
             await self._emit(chunk)
@@ -93,19 +90,14 @@ class _SpokenAnswer:
             await self._emit_chunk(now)
             text = text_of(now)
             self._transcript.append(text)
-            self._hand_over(self._splitter.feed(text), sentences)
+            to_voice.send_nowait(text)
 
-    def _hand_over(self, finished: list[str], sentences: MemoryObjectSendStream[str]) -> None:
-        if self._voice_failure is None:
-            for sentence in finished:
-                sentences.send_nowait(sentence)
-
-    async def _speak(self, sentences: MemoryObjectReceiveStream[str]) -> None:
-        with sentences:
+    async def _speak(self, text: MemoryObjectReceiveStream[str]) -> None:
+        with text:
             try:
-                await self._narrator.narrate(sentences, self._emit_sound)
+                await self._narrator.narrate(text, self._emit_sound)
             except VoiceError as error:
-                logger.exception("The voice failed in the middle of %s", self._speech.audio_id)
+                logger.exception("The voice could not speak all of %s", self._speech.audio_id)
                 self._parts.metrics.voice_failures.inc()
                 self._voice_failure = error
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import array
-import math
 from collections.abc import AsyncGenerator
+from zlib import crc32
 
 import anyio
-import anyio.lowlevel
+import numpy as np
 
 from tts.voice import WIRE_RATE, VoiceError
 
@@ -28,13 +27,14 @@ class ScriptedVoice:
         gate_after: int = 0,
         fail_on: str | None = None,
         fail_after: int = 0,
+        slots: int = 8,
     ) -> None:
-        """`delay` seconds pass before a unit's first chunk and `rtf` seconds per second of audio before every chunk.
+        """A unit's first chunk comes after `delay` seconds, each further one `rtf` times its length later.
 
         Each unit waits for `gate` after `gate_after` chunks. A unit that contains `fail_on` raises VoiceError after
         `fail_after` chunks. The other times are seconds of audio.
         """
-        self.name, self.sample_rate = name, sample_rate
+        self.name, self.sample_rate, self.slots = name, sample_rate, slots
         self.languages: tuple[str, ...] = ("en", "zh")
         self._seconds_per_char, self._chunk_seconds = seconds_per_char, chunk_seconds
         self._delay, self._rtf = delay, rtf
@@ -43,6 +43,12 @@ class ScriptedVoice:
         self.said: list[str] = []
         """Every unit that was begun, in order."""
         self.speeds: list[float] = []
+        self.langs: list[str | None] = []
+        self.seeds: list[int] = []
+        self.dead = False
+        """Every unit raises VoiceError before its next chunk."""
+        self.hangs = False
+        """No unit gets a further chunk."""
         self.active = 0
         """Units being spoken now."""
         self.most_active = 0
@@ -69,15 +75,19 @@ class ScriptedVoice:
         self.closed = True
 
     async def synthesize(
-        self, text: str, *, lang: str | None = None, speed: float = 1.0
+        self, text: str, *, lang: str | None = None, speed: float = 1.0, seed: int = 0
     ) -> AsyncGenerator[bytes, None]:
         self.said.append(text)
         self.speeds.append(speed)
+        self.langs.append(lang)
+        self.seeds.append(seed)
         self._begin()
         try:
-            await anyio.sleep(self._delay)
+            begun = anyio.current_time()
             for number, chunk in enumerate(self._chunks(text)):
                 await self._before_chunk(text, number)
+                # At its time, so that late wake-ups do not add up.
+                await anyio.sleep_until(begun + self._delay + number * self._rtf * self._chunk_seconds)
                 yield chunk
             self.finished += 1
         except BaseException:
@@ -89,14 +99,23 @@ class ScriptedVoice:
     async def _before_chunk(self, text: str, number: int) -> None:
         if self._fail_on is not None and self._fail_on in text and number == self._fail_after:
             raise VoiceError(f"scripted to fail on {self._fail_on!r}")
+        if self.dead:
+            raise VoiceError("scripted to be dead")
+        if self.hangs:
+            await anyio.sleep_forever()
         if self._gate is not None and number == self._gate_after:
             await self._gate.wait()
-        await anyio.sleep(self._rtf * self._chunk_seconds)
+
+    def pcm(self, text: str) -> bytes:
+        """All that `text` becomes. The pitch is the text's own, so that no sample can be taken for another."""
+        total = round(self.seconds(text) * self.sample_rate)
+        step = 0.05 + crc32(text.encode()) % 1000 / 50_000
+        wave = np.round(8000 * np.sin(step * np.arange(total)))
+        return bytes(wave.astype("<i2"))
 
     def _chunks(self, text: str) -> list[bytes]:
-        total, size = round(self.seconds(text) * self.sample_rate), round(self._chunk_seconds * self.sample_rate)
-        wave = array.array("h", (round(8000 * math.sin(0.06 * at)) for at in range(total)))
-        return [wave[at : at + size].tobytes() for at in range(0, total, size)]
+        pcm, size = self.pcm(text), 2 * round(self._chunk_seconds * self.sample_rate)
+        return [pcm[at : at + size] for at in range(0, len(pcm), size)]
 
     def _begin(self) -> None:
         if not self.active:

@@ -10,11 +10,15 @@ _JOINER = "\u200d"
 _SELECTOR = "\ufe0f"
 
 
+def clause_ends(text: str, start: int = 0) -> list[int]:
+    """Offsets behind the marks that end a clause, from `start` on."""
+    return [match.end() for match in _CLAUSE.finditer(text, start)]
+
+
 def limit_cut(text: str) -> int:
     """Offset of the best cut in the second half of `text`: after a clause, else after a word, else anywhere."""
     half = len(text) // 2
-    clauses = [match.end() for match in _CLAUSE.finditer(text, half)]
-    if clauses:
+    if clauses := clause_ends(text, half):
         return clauses[-1]
     space = max(text.rfind(" ", half), text.rfind("\n", half))
     if space > 0:

@@ -36,6 +36,14 @@ _NOT_LATIN = frozenset().union(*_LANGUAGES.values())
 _LETTER = re.compile("|".join(f"([{ranges}])" for _, ranges, _ in _SCRIPTS) + r"|([^\W\d_])")
 
 
+_SYLLABLES = re.compile(f"[{''.join(ranges for _, ranges, _ in _SCRIPTS[:_SYLLABIC])}]")
+
+
+def spoken_length(text: str) -> int:
+    """How much there is to say, in Latin letters: those of a syllabic script count more."""
+    return len(text) + (_SYLLABLE - 1) * len(_SYLLABLES.findall(text))
+
+
 def base(lang: str) -> str:
     """The language of a BCP-47 tag: `zh` of `zh-Hant-TW`."""
     return lang.replace("_", "-").split("-", 1)[0].lower()

@@ -6,6 +6,8 @@ it neither cleans the text nor merges short sentences.
 
 from __future__ import annotations
 
+import re
+
 from tts.blocks import Fence, Kind, Line, classify, continues
 from tts.limit import limit_cut
 from tts.stops import STOP, Stops, ends_line
@@ -14,6 +16,9 @@ LIMIT = 280
 """Characters after which a unit without a stop is cut at a clause or a space."""
 
 _PORTION = 4096
+_IN_NUMBER = re.compile(r"\d[.．]\Z")
+_NEW_SENTENCE = "The "
+"""Stands for a sentence that has not begun: any capitalised word would do."""
 
 
 class SentenceSplitter:
@@ -54,6 +59,30 @@ class SentenceSplitter:
         units.append("".join([*self._code, self._text]).strip())
         self._restart()
         return [unit for unit in units if unit]
+
+    @property
+    def pending(self) -> str:
+        """The text of the unit that is not finished; empty where it must not be cut: a heading, a table row, code."""
+        return self._text if self._fence is None and self._line is not None and not self._line.kind.is_atomic else ""
+
+    def take(self, end: int) -> str:
+        """Cut the unfinished unit at this offset of `pending` and return what is before it."""
+        taken = self.pending[:end]
+        self._text, self._at, self._first = self._text[len(taken) :], max(0, self._at - len(taken)), None
+        return taken.strip()
+
+    def release(self) -> list[str]:
+        """Return the unit whose stop only waits for the word after it, as if a new sentence began there.
+
+        For a text that pauses. The units then depend on where it paused; a digit's full stop is never released.
+        """
+        stop = STOP.match(self.pending, self._at)
+        if stop is None or stop.group() == "\n" or _IN_NUMBER.search(self._text):
+            return []
+        text = self._text + " "
+        judgement = self._stops.judge(text, stop.start()) or self._stops.judge(text + _NEW_SENTENCE, stop.start())
+        assert judgement is not None
+        return [self.take(judgement.end)] if judgement.cut else []
 
     def _feed_lines(self, text: str, units: list[str]) -> str:
         """Take text outside fences; return what of it is inside one."""

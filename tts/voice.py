@@ -22,13 +22,15 @@ class UnknownVoiceError(Exception):
 
 
 class Voice(Protocol):
-    """One way of speaking. Used by many answers at a time."""
+    """One way of speaking, in one place. Used by many answers at a time; those of one name are interchangeable."""
 
     name: str
     sample_rate: int
     """Hz of the PCM that `synthesize` yields."""
     languages: tuple[str, ...]
     """BCP-47 tags it can speak."""
+    slots: int
+    """Units it can speak at a time; more than these wait for their turn outside."""
 
     async def start(self) -> None:
         """Get ready, so that the first unit waits for nothing. Not required before `synthesize`; safe to call twice.
@@ -38,10 +40,13 @@ class Voice(Protocol):
         """
         ...
 
-    def synthesize(self, text: str, *, lang: str | None = None, speed: float = 1.0) -> AsyncGenerator[bytes, None]:
+    def synthesize(
+        self, text: str, *, lang: str | None = None, speed: float = 1.0, seed: int = 0
+    ) -> AsyncGenerator[bytes, None]:
         """Speak one unit of text: signed 16-bit little-endian mono PCM, as it is made.
 
-        `lang` None lets the voice choose by script. Closing the generator stops the synthesis.
+        `lang` None lets the voice choose by script. All units of an answer have one `seed`; the same seed and text give
+        the same samples, wherever the voice runs. Closing the generator stops the synthesis.
 
         Raises:
             VoiceError: nothing more can be had of this unit.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from time import perf_counter
@@ -20,7 +20,8 @@ from server.store import MemoryStore, Store
 from tests.scripted_engine import MODEL, ScriptedEngine
 from tests.scripted_voice import ScriptedVoice
 from tests.serving import serving
-from tts.speaker import Speaker
+from tts.plan import pause_after
+from tts.speaker import Limits, Speaker
 from tts.voice import WIRE_RATE
 
 ASK: dict[str, Any] = {"model": MODEL, "messages": [{"role": "user", "content": "Hi"}]}
@@ -54,10 +55,14 @@ class Served:
 
 @asynccontextmanager
 async def served(
-    engine: ScriptedEngine, voice: ScriptedVoice | None = None, store: Store | None = None, **settings: Any
+    engine: ScriptedEngine,
+    voice: ScriptedVoice | None = None,
+    store: Store | None = None,
+    limits: Limits | None = None,
+    **settings: Any,
 ) -> AsyncGenerator[Served, None]:
     """Serve `engine` and `voice` (None: no voice) while the block runs."""
-    speaker = None if voice is None else Speaker([voice], {"alloy": voice.name})
+    speaker = None if voice is None else Speaker([voice], {"alloy": voice.name}, limits)
     app = create_app(Settings(**settings), engine, speaker, store or MemoryStore(3600, 100))
     async with (
         serving(app) as url,
@@ -68,13 +73,15 @@ async def served(
 
 
 def quick_voice(**script: Any) -> ScriptedVoice:
-    """A voice that says a sentence in a few tenths of a second of sound, in one or two chunks."""
-    return ScriptedVoice(**{"seconds_per_char": 0.01, "chunk_seconds": 0.1} | script)
+    """A voice that says a sentence in a few tenths of a second of sound, in one or two chunks, one after the other."""
+    return ScriptedVoice(**{"seconds_per_char": 0.01, "chunk_seconds": 0.1, "slots": 1} | script)
 
 
-def spoken_bytes(voice: ScriptedVoice) -> int:
-    """Size of the pcm16 of all that `voice` said."""
-    return sum(2 * round(voice.seconds(text) * WIRE_RATE) for text in voice.said)
+def spoken_bytes(voice: ScriptedVoice, units: Sequence[str] | None = None) -> int:
+    """Size of the pcm16 of an answer in these units (None: all that `voice` said), with the pauses between them."""
+    units = voice.said if units is None else units
+    speech = sum(2 * round(voice.seconds(unit) * WIRE_RATE) for unit in units)
+    return speech + sum(2 * round(pause_after(unit) * WIRE_RATE) for unit in units[:-1])
 
 
 async def chunks_of(response: httpx.Response) -> AsyncGenerator[dict[str, Any]]:

@@ -7,9 +7,11 @@ from typing import Any
 import anyio
 import pytest
 
+from server.cli import speech_limits
 from server.settings import Settings
 from tests.scripted_engine import ScriptedEngine
 from tests.server.served import ASK, SPOKEN, quick_voice, served, spoken_bytes
+from tts.speaker import Limits
 from tts.voice import WIRE_RATE
 
 pytestmark = pytest.mark.anyio
@@ -114,3 +116,13 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("OLA_VOICE", "false")
     settings = Settings()
     assert (settings.port, settings.voice) == (9000, False)
+
+
+def test_the_settings_of_speech_reach_the_speaker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OLA_MAX_FIRST_SOUND_SECONDS", "1")
+    monkeypatch.setenv("OLA_LOOK_AHEAD_SECONDS", "2")
+    monkeypatch.setenv("OLA_IDLE_FLUSH_SECONDS", "3")
+    monkeypatch.setenv("OLA_VOICE_PATIENCE_SECONDS", "4")
+    assert speech_limits(Settings()) == Limits(first_sound=1, look_ahead=2, idle_flush=3, patience=4)
+    monkeypatch.undo()
+    assert speech_limits(Settings()) == Limits()

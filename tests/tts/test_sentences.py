@@ -159,6 +159,54 @@ def test_after_flush_the_splitter_is_as_new() -> None:
     assert [*splitter.feed("One more. And"), *splitter.flush()] == ["One more.", "And"]
 
 
+def pending(text: str) -> str:
+    splitter = SentenceSplitter("en")
+    splitter.feed(text)
+    return splitter.pending
+
+
+def test_what_is_not_finished_can_be_seen_where_it_may_be_cut() -> None:
+    assert pending("That is one. And") == "That is one. And"
+    assert pending("That is one. And this is") == " And this is"
+    assert pending("- an item that") == "- an item that"
+    for whole in ("# A heading", "| a | b", "```\na, b"):
+        assert pending(whole) == ""
+
+
+def test_a_piece_that_is_taken_is_gone_and_the_rest_is_split_as_ever() -> None:
+    splitter = SentenceSplitter("en")
+    splitter.feed("When it rains, we")
+    assert splitter.take(len("When it rains, ")) == "When it rains,"
+    assert [*splitter.feed(" read Dr. Lee. And then"), *splitter.flush()] == ["we read Dr. Lee.", "And then"]
+
+
+@pytest.mark.parametrize(
+    ("text", "released"),
+    [
+        ("That is all.", ["That is all."]),
+        ("That is all. ", ["That is all."]),
+        ("That is all. And", ["That is all."]),
+        ("That is all. but", []),
+        ("“That is all.”", ["“That is all.”"]),
+        ("就这些。", ["就这些。"]),
+        ("It costs 3.", []),
+        ("We met Dr.", []),
+        ("That is", []),
+        ("# A heading.", []),
+        ("```\nThat is all.", []),
+        ("", []),
+    ],
+)
+def test_a_sentence_that_only_waits_for_a_word_can_be_released(text: str, released: list[str]) -> None:
+    splitter = SentenceSplitter()
+    fed = splitter.feed(text)
+    assert fed == []
+    assert splitter.release() == released
+    assert splitter.release() == []
+    rest = [*splitter.feed(" It goes on."), *splitter.flush()]
+    assert without_space("".join(released + rest)) == without_space(text + " It goes on.")
+
+
 @pytest.mark.parametrize("unit", ["a", "Hello there. ", "你好，", ". ", "— ", '"', "(a ", "\n", "`", " ", "```\n"])
 def test_time_is_linear_in_the_text(unit: str) -> None:
     def seconds(size: int) -> float:

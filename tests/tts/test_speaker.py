@@ -1,15 +1,21 @@
-"""The speaker: names, order, rate, what closing stops."""
+"""The speaker: names, order, joints, look-ahead, admission. Faults and leaving are in `test_faults.py`."""
+
+from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
 
 import anyio
 import numpy as np
 import pytest
 
 from tests.scripted_voice import ScriptedVoice
+from tests.tts.speaking import SENTENCES, all_of, heard, quick, samples, silence, sound_of, speaker, spoken, text
+from tts.events import Begun, Ended, Sound
+from tts.loudness import amplified, gain_of
+from tts.pool import BusyError
 from tts.speaker import Speaker, default_speaker
-from tts.voice import WIRE_RATE, UnknownVoiceError, VoiceError
+from tts.timeline import Timeline
+from tts.voice import WIRE_RATE, UnknownVoiceError
 from tts.voices.espeak import OPENAI_ALIASES
 
 pytestmark = pytest.mark.anyio
@@ -19,104 +25,282 @@ OPENAI_NAMES = [
 ]
 
 
-async def units(*texts: str) -> AsyncIterator[str]:
-    for text in texts:
-        yield text
+# What is said
 
 
-async def all_of(audio: AsyncGenerator[bytes, None]) -> bytes:
-    async with aclosing(audio):
-        return b"".join([chunk async for chunk in audio])
-
-
-def samples(pcm: bytes) -> int:
-    return len(pcm) // 2
-
-
-async def test_units_are_spoken_in_order_and_whole() -> None:
+async def test_units_are_spoken_in_order_with_their_pauses() -> None:
     voice = ScriptedVoice()
-    pcm = await all_of(Speaker([voice], {}).say(units("First one.", "Second one."), "default", speed=1.5))
-    assert voice.said == ["First one.", "Second one."]
-    assert voice.speeds == [1.5, 1.5]
-    assert samples(pcm) == round(21 * 0.05 * WIRE_RATE)
+    pcm = await heard(speaker(voice).say(text("First one, so. ", "Second one here."), "default", speed=1.0))
+    assert voice.said == ["First one, so.", "Second one here."]
+    assert pcm == spoken(voice, *voice.said)
 
 
-@pytest.mark.parametrize("rate", [16_000, 22_050, 48_000])
-async def test_the_wire_has_one_rate(rate: int) -> None:
-    voice = ScriptedVoice(sample_rate=rate)
-    pcm = await all_of(Speaker([voice], {}).say(units("ten chars.", "ten more.."), "default"))
-    assert samples(pcm) == pytest.approx(WIRE_RATE, abs=2)
-    level = np.sqrt(np.mean(np.square(np.frombuffer(pcm, "<i2").astype(float))))
-    assert level == pytest.approx(8000 / np.sqrt(2), rel=0.03)
-
-
-async def test_units_without_words_are_skipped() -> None:
+async def test_speed_and_language_reach_the_voice_and_the_seed_is_one_per_answer() -> None:
     voice = ScriptedVoice()
-    await all_of(Speaker([voice], {}).say(units("🎉", "**", "---", "  ", "Words."), "default"))
-    assert voice.said == ["Words."]
+    seeds = []
+    for _ in range(2):
+        await heard(speaker(voice).say(text(" ".join(SENTENCES)), "default", speed=1.5, lang="de"))
+        assert set(voice.speeds) == {1.5}
+        assert set(voice.langs) == {"de"}
+        assert len(voice.seeds) > 1
+        assert len(set(voice.seeds)) == 1
+        seeds.append(voice.seeds.pop())
+        voice.seeds.clear()
+    assert seeds[0] != seeds[1]
 
 
-async def test_nothing_to_say_is_no_audio() -> None:
-    assert await all_of(Speaker([ScriptedVoice(sample_rate=22_050)], {}).say(units("🎉"), "default")) == b""
+async def test_a_faster_answer_has_shorter_pauses() -> None:
+    voice = ScriptedVoice()
+    events = await all_of(speaker(voice).say(text(" ".join(SENTENCES[:2])), "default", speed=2.0))
+    assert silence(0.15) in [event.pcm for event in events if isinstance(event, Sound)]
 
 
-async def test_audio_leaves_before_the_next_unit_exists() -> None:
+async def test_units_without_words_are_silent_but_shown() -> None:
+    voice = ScriptedVoice()
+    events = await all_of(speaker(voice).say(text("🎉\n\n**\n\n---\n\nSome words here.\n\n🎉\n"), "default"))
+    assert voice.said == ["Some words here."]
+    assert "".join(event.text for event in events if isinstance(event, Begun)).count("🎉") == 2
+
+
+async def test_an_answer_ends_without_a_slot_for_what_holds_no_words() -> None:
+    voice = quick(slots=1)
+    speaking = speaker(voice)
+    async with speaking.say(text("Some words here.\n\n🎉\n"), "default") as events:
+        while not isinstance(await anext(events), Ended):
+            pass
+        await speaking.resolve("default").acquire(0.0)  # and it is never given back
+        with anyio.fail_after(1):
+            assert [type(event) for event in [event async for event in events]] == [Begun, Ended]
+
+
+async def test_nothing_to_say_is_no_sound() -> None:
+    assert await heard(speaker(ScriptedVoice(sample_rate=22_050)).say(text("🎉"), "default")) == b""
+    assert await all_of(speaker(ScriptedVoice()).say(text(), "default")) == []
+
+
+async def test_each_unit_reports_where_it_is_in_the_sound() -> None:
+    voice, line, at = ScriptedVoice(), Timeline(), 0
+    events = await all_of(speaker(voice).say(text(" ".join(SENTENCES)), "default"))
+    pcm, begun = sound_of(events), {}
+    for event in events:
+        match event:
+            case Begun(shown, start, expected):
+                assert start == at
+                begun[start] = shown
+                line.begin(shown, start, expected)
+            case Sound(chunk):
+                at += samples(chunk)
+            case Ended(end):
+                assert end == at
+                line.end(end)
+    assert " ".join(begun.values()) == " ".join(SENTENCES)
+    for start, shown in begun.items():
+        whole = voice.pcm(shown)
+        assert pcm[2 * start : 2 * start + len(whole)] == whole
+    assert line.heard(at) == " ".join(SENTENCES)
+    assert line.heard(round(voice.seconds(SENTENCES[0]) * WIRE_RATE)) == SENTENCES[0]
+
+
+async def test_silence_at_the_joints_is_the_planned_pause() -> None:
+    class Slow(ScriptedVoice):
+        def pcm(self, text: str) -> bytes:
+            return silence(0.4) + super().pcm(text) + silence(0.7)
+
+    voice = Slow(sample_rate=WIRE_RATE)
+    pcm = await heard(speaker(voice).say(text("One unit is here. ", "Another one is here."), "default"))
+    loud = np.flatnonzero(np.abs(np.frombuffer(pcm, "<i2").astype(int)) > 200)
+    gaps = np.diff(loud)
+    assert (gaps > WIRE_RATE // 10).sum() == 1
+    assert gaps.max() / WIRE_RATE == pytest.approx(0.3 + 0.05, abs=0.01)  # and what is kept at both ends
+
+
+async def test_one_gain_for_the_whole_answer() -> None:
+    class Uneven(ScriptedVoice):
+        """Half as loud in its later units."""
+
+        def pcm(self, text: str) -> bytes:
+            return amplified(super().pcm(text), 0.9 if "one" in text else 0.45)
+
+    voice = Uneven(chunk_seconds=1.0)
+    pcm = await heard(speaker(voice).say(text(" ".join(SENTENCES[:3])), "default"))
+    gain = gain_of(voice.pcm(SENTENCES[0])[: 2 * WIRE_RATE])
+    assert 0.6 < gain < 0.7
+    assert pcm == amplified(spoken(voice, *voice.said), gain)
+
+
+# Ahead of time, in order
+
+
+async def test_sound_leaves_before_the_next_unit_exists() -> None:
     second = anyio.Event()
 
     async def slowly() -> AsyncIterator[str]:
-        yield "The first unit."
+        yield "The first unit. Now "
         await second.wait()
-        yield "The second unit."
+        yield "comes the second unit."
 
     voice = ScriptedVoice()
-    async with aclosing(Speaker([voice], {}).say(slowly(), "default")) as audio:
+    async with speaker(voice).say(slowly(), "default") as events:
         with anyio.fail_after(5):
-            for _ in range(7):  # 0.7 of 0.75 s
-                assert await anext(audio)
+            pcm = b""
+            while pcm != voice.pcm("The first unit."):
+                event = await anext(events)
+                pcm += event.pcm if isinstance(event, Sound) else b""
         second.set()
-        assert len([chunk async for chunk in audio]) > 1
+        assert sound_of([event async for event in events])
 
 
-async def test_closing_stops_the_voice() -> None:
-    voice = ScriptedVoice(gate=anyio.Event(), gate_after=1)
-    audio = Speaker([voice], {}).say(units("A unit.", "Another."), "default")
-    await anext(audio)
-    assert voice.active == 1
-    await audio.aclose()
-    assert (voice.active, voice.stopped, voice.said) == (0, 1, ["A unit."])
+async def test_a_held_sentence_is_spoken_when_the_text_pauses() -> None:
+    voice, never = ScriptedVoice(), anyio.Event()
+
+    async def stalls() -> AsyncIterator[str]:
+        yield "That is the whole story."
+        await never.wait()
+
+    with anyio.fail_after(5):
+        async with speaker(voice, idle_flush=0.02).say(stalls(), "default") as events:
+            assert isinstance(await anext(events), Begun)
+            assert isinstance(await anext(events), Sound)
 
 
-async def test_a_cancelled_listener_stops_the_voice() -> None:
-    voice = ScriptedVoice(gate=anyio.Event(), gate_after=1)
-    speaker, listening = Speaker([voice], {}), anyio.Event()
+async def test_two_units_are_made_at_a_time_and_no_more() -> None:
+    gate = anyio.Event()
+    voice = quick(gate=gate, gate_after=1)
+    async with speaker(voice).say(text(" ".join(SENTENCES)), "default") as events:
+        await anext(events)
+        await anyio.wait_all_tasks_blocked()
+        assert (voice.active, voice.most_active) == (2, 2)
+        gate.set()
+        async for _ in events:
+            pass
+    assert voice.most_active == 2
+
+
+async def test_the_next_unit_is_made_while_one_plays() -> None:
+    voice = quick()
+    async with speaker(voice).say(text(" ".join(SENTENCES)), "default") as events:
+        await anext(events)
+        await anyio.wait_all_tasks_blocked()
+        assert voice.finished > 1  # nothing but the first unit's beginning was taken
+
+
+async def test_look_ahead_is_bounded_in_seconds_of_sound() -> None:
+    voice = ScriptedVoice(seconds_per_char=0.1)
+    story = " ".join(SENTENCES * 20)
+    async with speaker(voice, look_ahead=5.0).say(text(story), "default") as events:
+        await anext(events)
+        await anyio.wait_all_tasks_blocked()
+        made = sum(voice.seconds(unit) for unit in voice.said)
+        assert 5.0 <= made < 5.0 + 2 * voice.seconds(max(voice.said, key=len))
+        assert voice.active == 0  # no slot is held for a listener who does not listen
+        taken = 0
+        async for event in events:
+            if isinstance(event, Sound):
+                taken += samples(event.pcm)
+            await anyio.lowlevel.checkpoint()
+            made = sum(voice.seconds(unit) for unit in voice.said)
+            assert made - taken / WIRE_RATE < 5.0 + 2 * voice.seconds(max(voice.said, key=len))
+    assert " ".join(voice.said) == story
+
+
+async def test_order_is_kept_when_a_later_unit_is_ready_first() -> None:
+    gate = anyio.Event()
+    slow, fast = quick(gate=gate, slots=1), quick(slots=1)
+    async with speaker(slow, fast).say(text(" ".join(SENTENCES[:3])), "default") as events:
+        await anext(events)
+        await anyio.wait_all_tasks_blocked()
+        assert slow.active == 1
+        assert fast.finished > 0
+        gate.set()
+        pcm = sound_of([event async for event in events])
+    assert pcm == spoken(slow, *slow.said, *fast.said)
+
+
+async def test_units_grow_while_a_busy_pool_makes_them_wait() -> None:
+    gate = anyio.Event()
+    voice = ScriptedVoice(slots=1, gate=gate, gate_after=3)
+    async with speaker(voice).say(text(" ".join(SENTENCES)), "default") as events:
+        await anext(events)
+        await anyio.wait_all_tasks_blocked()
+        gate.set()
+        async for _ in events:
+            pass
+    assert voice.said[0] == SENTENCES[0]
+    assert max(map(len, voice.said)) > len(SENTENCES[0]) * 2
+
+
+async def test_the_first_sound_is_held_back_while_the_second_unit_would_be_late() -> None:
+    gate, sounded, done = anyio.Event(), anyio.Event(), anyio.Event()
+    voice = quick(slots=1, gate=gate)
+    speaking = speaker(voice)
+    pool = speaking.resolve("default")
+    pool.pace.learn(first_sound=0.1, unit_seconds=10.0, audio_seconds=0.4, letters=40)
 
     async def listen() -> None:
-        async with aclosing(speaker.say(units("A long unit."), "default")) as audio:
-            async for _ in audio:
-                listening.set()
+        async with speaking.say(text(" ".join(SENTENCES[:2])), "default") as events:
+            async for event in events:
+                if isinstance(event, Sound):
+                    sounded.set()
 
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(listen)
-        with anyio.fail_after(5):
-            await listening.wait()
-        tasks.cancel_scope.cancel()
-    assert (voice.active, voice.stopped) == (0, 1)
+    async def other() -> None:
+        worker = await pool.acquire(0.0, letters=40)
+        await done.wait()
+        pool.release(worker)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(listen)
+        await anyio.wait_all_tasks_blocked()
+        group.start_soon(other)
+        await anyio.wait_all_tasks_blocked()
+        gate.set()
+        await anyio.wait_all_tasks_blocked()
+        assert voice.finished == 1
+        assert not sounded.is_set()
+        done.set()
+        with anyio.fail_after(1):  # as soon as the second unit is begun
+            await sounded.wait()
 
 
-async def test_a_failing_unit_is_an_error() -> None:
-    voice = ScriptedVoice(fail_on="bad")
-    with pytest.raises(VoiceError):
-        await all_of(Speaker([voice], {}).say(units("good", "bad"), "default"))
-    assert voice.active == 0
+# Admission
+
+
+async def test_answers_are_refused_when_the_first_sound_would_come_too_late() -> None:
+    voice = quick(slots=1)
+    speaking = speaker(voice, first_sound=1.0)
+    speaking.resolve("default").pace.learn(first_sound=0.2, unit_seconds=0.6, audio_seconds=2.0, letters=30)
+    with speaking.admit("default") as first, speaking.admit("default"):
+        with pytest.raises(BusyError) as refused, speaking.admit("default"):
+            pass
+        assert refused.value.predicted == pytest.approx(1.4)
+        assert await heard(first.say(text(SENTENCES[0]), lang="en"))
+        with speaking.admit("default"):  # the first one is no longer silent
+            pass
+    assert voice.langs == ["en"]
+
+
+async def test_the_pace_is_measured() -> None:
+    voice = ScriptedVoice(delay=0.05, rtf=0.02)
+    speaking = speaker(voice)
+    await heard(speaking.say(text(SENTENCES[0]), "default"))
+    pace = speaking.resolve("default").pace
+    assert 0.05 <= pace.first_sound < 0.5
+    assert pace.unit_seconds >= 0.05 + 0.02 * (voice.seconds(SENTENCES[0]) - 0.1)
+    assert pace.audio_seconds == pytest.approx(voice.seconds(SENTENCES[0]), abs=0.01)
+    assert pace.letters == len(SENTENCES[0])
+
+
+# Names
 
 
 async def test_an_unknown_voice_lists_the_known_at_once() -> None:
-    speaker = Speaker([ScriptedVoice("default"), ScriptedVoice("anna")], {"alloy": "anna"})
-    assert speaker.names() == ["default", "anna", "alloy"]
-    assert speaker.resolve("alloy").name == "anna"
+    speaking = Speaker([ScriptedVoice("default"), ScriptedVoice("anna")], {"alloy": "anna"})
+    assert speaking.names() == ["default", "anna", "alloy"]
+    assert speaking.resolve("alloy").name == "anna"
     with pytest.raises(UnknownVoiceError, match=r"bert.*default, anna, alloy") as raised:
-        speaker.say(units("unheard"), "bert")
-    assert raised.value.known == speaker.names()
+        speaking.say(text("unheard"), "bert")
+    assert raised.value.known == speaking.names()
+    with pytest.raises(UnknownVoiceError), speaking.admit("bert"):
+        pass
 
 
 async def test_an_alias_of_nothing_is_refused() -> None:
@@ -124,21 +308,45 @@ async def test_an_alias_of_nothing_is_refused() -> None:
         Speaker([ScriptedVoice("default")], {"alloy": "anna"})
 
 
+async def test_voices_of_one_name_are_workers() -> None:
+    one, two = quick(slots=1), quick(slots=1)
+    speaking = speaker(one, two)
+    assert speaking.names() == ["default"]
+    await heard(speaking.say(text(" ".join(SENTENCES)), "default"))
+    assert one.said
+    assert two.said
+
+
 async def test_start_and_close_reach_every_voice() -> None:
-    voices = [ScriptedVoice("one"), ScriptedVoice("two")]
-    speaker = Speaker(voices, {})
-    await speaker.start()
-    await speaker.close()
-    await speaker.close()
+    voices = [ScriptedVoice("one"), ScriptedVoice("two"), ScriptedVoice("two")]
+    speaking = Speaker(voices, {})
+    await speaking.start()
+    await speaking.close()
+    await speaking.close()
     assert all(voice.started and voice.closed for voice in voices)
 
 
-async def test_the_default_speaker_speaks_under_every_openai_name() -> None:
-    speaker = default_speaker()
+@pytest.fixture
+async def embedded() -> AsyncGenerator[Speaker, None]:
+    speaking = default_speaker()
+    yield speaking
+    await speaking.close()
+
+
+async def test_the_default_speaker_speaks_under_every_openai_name(embedded: Speaker) -> None:
     assert set(OPENAI_NAMES) == set(OPENAI_ALIASES)
-    try:
-        for name in ["default", *OPENAI_NAMES]:
-            pcm = await all_of(speaker.say(units("Hello there, how are you?"), name))
-            assert 0.8 < samples(pcm) / WIRE_RATE < 4
-    finally:
-        await speaker.close()
+    for name in ["default", *OPENAI_NAMES]:
+        pcm = await heard(embedded.say(text("Hello there, how are you?"), name))
+        assert 0.8 < samples(pcm) / WIRE_RATE < 4
+
+
+async def test_espeak_pauses_between_sentences_as_planned(embedded: Speaker) -> None:
+    events = await all_of(embedded.say(text("Good morning to you. ", "Sleep well tonight."), "default"))
+    pause = next(event.at for event in events if isinstance(event, Ended))
+    pcm = np.frombuffer(sound_of(events), "<i2").astype(int)
+    second = [event.at for event in events if isinstance(event, Begun)][1]
+    assert (second - pause) / WIRE_RATE == pytest.approx(0.3)
+    assert not pcm[pause:second].any()
+    quiet = np.convolve(np.abs(pcm) > 128, np.ones(240), "same") == 0
+    edges = np.diff(np.flatnonzero(~quiet))
+    assert edges.max() / WIRE_RATE < 0.3 + 0.08  # its own silence at the joint is gone

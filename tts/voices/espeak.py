@@ -31,6 +31,7 @@ class EspeakVoice:
 
     sample_rate = 22_050
     languages: tuple[str, ...] = LANGUAGES
+    slots = 1  # the process speaks one unit after the other
 
     def __init__(self, name: str, process: EspeakProcess, *, lang: str = "en", variant: str | None = None) -> None:
         """`lang` is spoken when the text does not say otherwise; `variant` is one of espeak's, such as `f3`."""
@@ -43,9 +44,12 @@ class EspeakVoice:
         await self._process.start()
 
     async def synthesize(
-        self, text: str, *, lang: str | None = None, speed: float = 1.0
+        self, text: str, *, lang: str | None = None, speed: float = 1.0, seed: int = 0
     ) -> AsyncGenerator[bytes, None]:
-        """See `tts.voice.Voice`. `lang` yields to the script of a text that it cannot be written in."""
+        """See `tts.voice.Voice`. `lang` yields to the script of a text that it cannot be written in.
+
+        `seed` changes nothing: espeak leaves nothing to chance.
+        """
         names = espeak_names(language_of(text, lang) or language_of(text, self._lang) or "en", self._variant)
         rate = round(min(max(_WORDS_PER_MINUTE * speed, _SLOWEST), _FASTEST))
         while text.strip():  # espeak makes a click of nothing
