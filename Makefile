@@ -32,7 +32,7 @@ bench: install
 train: install
 	$(BIN)/python -m training.train $(ARGS)
 
-# Three orders of learning the modalities, compared (half an hour), after `make train`: training/orders.png and .json.
+# Three orders of learning the modalities, compared (half an hour), with the demo checkpoint: training/orders.png and .json.
 orders: install
 	$(BIN)/python -m training.orders $(ARGS)
 

@@ -1,7 +1,8 @@
 """`make orders`: the paper's Figure 3 in small. Three orders in which to learn the modalities, from the same start.
 
 Direct mixing draws mostly images, as data lie about, balanced sampling as many of each modality, progressive
-alignment brings one modality after the other and repeats the earlier ones. Steps, batch, rate and start are the same.
+alignment brings one modality after the other and repeats the earlier ones. Steps, batch, rate and start are the same:
+the demo model with its encoders and its language model, and connectors that know nothing.
 """
 
 from __future__ import annotations
@@ -16,14 +17,15 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from engine.model.plain import PlainOla
 from training.align import Aligning, Mixture
 from training.loop import descend, only, scheduled
 from training.optimizer import Optimizer
 from training.rows import UNLABELLED, Batch, Rows
+from training.spoken import training_bank
 from training.tasks import World
-from training.train import WORK, Training
-from training.vocabulary import write_json
-from training.world.speech import Bank
+from training.train import DEMO, WORK, initialise, spoken_so_far
+from training.vocabulary import load_tokenizer, write_json
 
 MODALITIES = {
     "image": ("picture",),
@@ -55,6 +57,19 @@ ORDERS: dict[str, Share] = {
     "balanced sampling": lambda done: dict.fromkeys(MODALITIES, 1 / 3),
     "progressive alignment": progressive,
 }
+
+
+def unconnected(folder: Path) -> tuple[Aligning, Rows]:
+    """A trained model whose connectors begin anew."""
+    model = PlainOla.load(folder)
+    torch.manual_seed(SEED)
+    anew = PlainOla(model.backbone.config)
+    initialise(anew)
+    assert model.hearing is not None
+    assert anew.hearing is not None
+    model.vision.projector.load_state_dict(anew.vision.projector.state_dict())
+    model.hearing.projector.load_state_dict(anew.hearing.projector.state_dict())
+    return Aligning(model), Rows(load_tokenizer(folder))
 
 
 def right_answers(module: Aligning, batch: Batch) -> Tensor:
@@ -99,7 +114,7 @@ def trained(start: Aligning, rows: Rows, world: World, share: Share, probe: Prob
     module = copy.deepcopy(start)
     model = module.model
     assert model.hearing is not None
-    parts = (model.vision.projector, model.hearing.projector, model.backbone)
+    parts = (model.vision.projector, model.hearing.projector, model.backbone, module.probes)
     with only(module, parts) as parameters:
         optimizer = Optimizer(parameters, RATE)
         for step in tqdm(range(STEPS), name):
@@ -133,11 +148,12 @@ def draw(points: dict[str, list[Point]], path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--work", type=Path, default=WORK, help="a run of `make train` that has finished its encoders")
+    parser.add_argument("--work", type=Path, default=WORK, help="where the spoken sentences are, or go")
+    parser.add_argument("--model", type=Path, default=DEMO, help="the checkpoint to begin with")
     parser.add_argument("--out", type=Path, default=Path("training/orders"), help="<out>.png and <out>.json")
     options = parser.parse_args()
-    start, rows = Training(options.work).before_alignment()
-    world = World(Bank(options.work / "speech"))
+    start, rows = unconnected(options.model)
+    world = World(training_bank(options.work / "speech", spoken_so_far))
     probe = Probe(rows, world)
     points = {name: list(trained(start, rows, world, share, probe, name)) for name, share in ORDERS.items()}
     draw(points, options.out.with_suffix(".png"))

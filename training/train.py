@@ -19,13 +19,12 @@ from torch import nn
 
 from engine.model.plain import PlainOla
 from engine.model.senses import Hearing, Vision
-from training.align import Aligning, Course
+from training.align import Course
 from training.connect import Connecting
 from training.curves import draw
 from training.export import beneath, write
 from training.hearing import listening, tagging
 from training.loop import Job, Run
-from training.rows import Rows
 from training.seeing import local_start, looking
 from training.showcase import write_showcase
 from training.sizes import Sizes
@@ -79,11 +78,6 @@ class Training:
             self._run(job, course.module)
             draw(self._work)
         return course.module.model.cpu()
-
-    def before_alignment(self) -> tuple[Aligning, Rows]:
-        """The model as the first stage finds it."""
-        course = self._connected()
-        return course.module.cpu(), course.rows
 
     def export(self, model: PlainOla, folder: Path) -> None:
         write(folder, model, Sizes(), load_tokenizer(self._words), self._words)
