@@ -11,7 +11,6 @@ from training.rows import Seen, Watched, rows_of, sound_rows
 from training.sketch import (
     CENTRE,
     MARKS,
-    MOTIONS,
     NOTHING,
     PROBES,
     UNASKED,
@@ -23,7 +22,7 @@ from training.world.cells import KINDS, SHADES, cells, labels_of
 from training.world.clips import clip
 from training.world.pictures import picture, scene
 from training.world.sentences import VOCABULARY, WORDS, numbered
-from training.world.words import SHAPES
+from training.world.words import MOTIONS, SHAPES
 
 COUNT, MOTION = (list(PROBES).index(name) for name in ("count", "motion"))
 FIRST_HALF, SECOND_HALF = len(MARKS), len(MARKS) + WORDS
