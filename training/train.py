@@ -122,6 +122,7 @@ class Training:
         course = self._course()
         backbone = course.module.model.backbone
         self._take("language", "model.backbone.", backbone)
+        self._take("language", "probes.", course.module.probes)
         course.module.sketcher.take_words(backbone.get_input_embeddings().weight, load_tokenizer(self._words))
         return course
 
@@ -131,6 +132,7 @@ class Training:
         model = course.module.model
         assert model.hearing is not None
         self._take("sketches", "model.backbone.", model.backbone)
+        self._take("sketches", "probes.", course.module.probes)
         self._take_encoders(model)
         self._take("see", "model.vision.projector.", model.vision.projector)
         self._take("hear", "model.hearing.projector.", model.hearing.projector)
