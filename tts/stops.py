@@ -15,8 +15,6 @@ from tts.abbreviations import is_abbreviation
 from tts.quotes import is_open
 from tts.scripts import base, language_of
 
-_PLAIN = "。！？｡।॥؟۔።፧፨។။"  # end a sentence without a look at the next word
-
 _PLAIN = "。！？｡।॥؟۔።፧፨။"  # these end a sentence whatever the next word is
 _ASCII = ".!?…‼⁇⁈⁉．\u0589"
 _ENDS = _PLAIN + _ASCII
