@@ -130,8 +130,9 @@ def test_every_answer_is_true_and_every_question_unambiguous(seed: int) -> None:
                 (one,) = [s for s in seen.shapes if s.name in question or question == f"Where is the {s.kind}?"]
                 assert answer.endswith(f" the {place(one.x, one.y, width, height)}.")
             case ["Is" | "Do", *_]:
-                (asked,) = re.findall(rf"(?:{'|'.join(COLORS)}) (?:{'|'.join(SHAPES)})", question)
-                assert answer.startswith("Yes" if asked in names else "No")
+                (asked,) = re.findall(rf"(?:(?:{'|'.join(COLORS)}) )?(?:shape|{'|'.join(SHAPES)})", question)
+                there = [*names, *(s.kind for s in seen.shapes), *(f"{s.color} shape" for s in seen.shapes)]
+                assert answer.startswith("Yes" if asked in there else "No")
                 assert asked in answer
             case _ if "number" in question:
                 assert answer == (f"The number {seen.number} is written." if seen.number else "There is no number.")
