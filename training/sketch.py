@@ -151,7 +151,7 @@ def of_clip(scenes: Sequence[Picture], size: Size, motion: str) -> Sketch:
     columns, rows = (side // CELL for side in frame_size(size))
     each = view_rows(frame_size(size)) + 1
     answers = unasked(len(scenes[0].objects) + 1)
-    answers[1:, 3], answers[1, 3] = MOTIONS.index("still"), MOTIONS.index(motion)
+    answers[1:], answers[1] = (asked((("motion", MOTIONS.index(does)),)) for does in ("still", motion))
     shown = [view(cells(scene, rows, columns)) for scene in scenes[:-1]]
     shown.append(view(cells(scenes[-1], rows, columns), answers))
     inner = [part for frame in shown for part in (frame, mark("sep"))]
@@ -243,11 +243,10 @@ def unasked(rows: int) -> npt.NDArray[np.int64]:
 
 def successions(picture: Picture) -> Numbers:
     """For nothing and each object of a picture, from left to right, what its rows are asked: [1 + objects, PROBES]."""
-    answers = unasked(len(picture.objects) + 1)
-    answers[1:, 2] = len(picture.objects)
-    following = [labels_of(thing) for thing in picture.objects[1:]]
-    answers[1:, :2] = [*following, (0, 0)]
-    return answers
+    following = [*(labels_of(thing) for thing in picture.objects[1:]), (0, 0)]
+    count = ("count", len(picture.objects))
+    objects = [asked((("kind", kind), ("color", color), count)) for kind, color in following]
+    return np.concatenate([unasked(1), np.stack(objects)])
 
 
 def view(truth: Cells, answers: Numbers | None = None) -> Part:
