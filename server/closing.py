@@ -15,6 +15,11 @@ _CLOSE_SECONDS = 5.0
 """A stream that takes longer to close is given up, so that a hung voice cannot hold a connection for ever."""
 
 
+async def once(item: T) -> AsyncGenerator[T, None]:
+    """A stream of this alone."""
+    yield item
+
+
 @asynccontextmanager
 async def closing(stream: AsyncGenerator[T, None]) -> AsyncGenerator[AsyncGenerator[T, None], None]:
     """Give `stream` and close it on the way out, in this task. Cancelling does not cut the closing short."""

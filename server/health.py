@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-
 import anyio
 
-from server.closing import closing
+from server.closing import closing, once
 from server.errors import RequestError
 from server.parts import Parts
 from tts.events import Sound
@@ -33,12 +31,8 @@ async def check_ready(parts: Parts) -> dict[str, str]:
 async def _speaks(speaker: Speaker) -> bool:
     """Whether a word really becomes sound; a live process alone proves nothing."""
     with anyio.move_on_after(_VOICE_SECONDS):
-        async with closing(_one("Ready.")) as word, speaker.say(word, "default") as events:
+        async with closing(once("Ready.")) as word, speaker.say(word, "default") as events:
             async for event in events:
                 if isinstance(event, Sound):
                     return True
     return False
-
-
-async def _one(text: str) -> AsyncGenerator[str, None]:
-    yield text

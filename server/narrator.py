@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable
+from collections.abc import AsyncIterable, Awaitable, Callable
 from dataclasses import dataclass
 
 import anyio.to_thread
 from prometheus_client import Counter
 
 from server.asking import Format
-from server.closing import closing
+from server.closing import closing, once
 from tts.encoding import Encoder, encode_file, encoder
 from tts.events import Skipped, Sound
 from tts.speaker import Place
@@ -63,7 +63,7 @@ class Narrator:
             VoiceError: nothing of it could be spoken. What is missing of a longer file is only logged.
         """
         pcm, failure = bytearray(), None
-        async with closing(_one(text)) as pieces, self.place.say(pieces) as events:
+        async with closing(once(text)) as pieces, self.place.say(pieces) as events:
             async for event in events:
                 if isinstance(event, Skipped):
                     failure = event.error
@@ -79,7 +79,3 @@ class Narrator:
 
     def _count(self, pcm: bytes | bytearray) -> None:
         self.spoken_seconds.inc(len(pcm) / _BYTES_PER_SECOND)
-
-
-async def _one(text: str) -> AsyncGenerator[str, None]:
-    yield text
