@@ -146,10 +146,15 @@ def causal(weights: Tensor, parts: Tensor) -> Tensor:
 
 
 class Course:
-    """The language model's own training and the stages, as jobs. `scale` shortens all of them alike."""
+    """The language model's own training and the stages, as jobs.
 
-    def __init__(self, model: PlainOla, tokenizer: PreTrainedTokenizerBase, bank: Bank, scale: float = 1.0) -> None:
-        self.module, self.rows, self._scale = Aligning(model), Rows(tokenizer), scale
+    `scale` shortens all of them alike; each of `shares` processes sees that part of every batch.
+    """
+
+    def __init__(
+        self, model: PlainOla, tokenizer: PreTrainedTokenizerBase, bank: Bank, scale: float = 1.0, shares: int = 1
+    ) -> None:
+        self.module, self.rows, self._scale, self._shares = Aligning(model), Rows(tokenizer), scale, shares
         self._model, self._world = model, World(bank)
 
     def language(self) -> Job:
@@ -162,15 +167,15 @@ class Course:
         """What can be asked about pictures, clips and recordings, before any is seen or heard."""
         counts = {
             "text": 4,
-            "sketched picture": 12,
-            "sketched video": 6,
+            "sketched picture": 24,
+            "sketched video": 8,
             "sketched transcription": 4,
             "sketched spoken_question": 2,
             "sketched sound": 2,
-            "sketched picture_and_speech": 10,
-            "sketched video_with_sound": 6,
+            "sketched picture_and_speech": 8,
+            "sketched video_with_sound": 10,
         }
-        return self._job("sketches", 1_800, 8e-4, counts, (self._model.backbone, self.module.probes), 19)
+        return self._job("sketches", 1_700, 6e-4, counts, (self._model.backbone, self.module.probes), 19)
 
     def stages(self) -> list[Job]:
         """In their order; each goes on from the one before."""
@@ -182,25 +187,23 @@ class Course:
         images = {"text": 4, "picture": 6, "sketched picture": 6, "sketched video": 2}
         videos = {"text": 5, "picture": 4, "video": 3, "sketched picture": 5, "sketched video": 2}
         everything = {
-            "text": 4,
-            "picture": 6,
+            "text": 2,
+            "picture": 10,
             "video": 2,
             "transcription": 6,
             "spoken_question": 2,
-            "sound": 6,
-            "picture_and_speech": 6,
-            "video_with_sound": 2,
-            "sketched picture": 6,
-            "sketched video": 2,
-            "sketched picture_and_speech": 4,
-            "sketched video_with_sound": 4,
+            "sound": 4,
+            "picture_and_speech": 8,
+            "video_with_sound": 6,
+            "sketched picture": 4,
+            "sketched video_with_sound": 2,
         }
         return [
             self._job("stage-1-connector", 60, 1e-3, images, (see,), 27),
-            self._job("stage-1", 500, 6e-4, images, (vision, language, probes), 28),
-            self._job("stage-2", 500, 7e-4, videos, (see, language, probes), 29),
+            self._job("stage-1", 400, 6e-4, images, (vision, language, probes), 28),
+            self._job("stage-2", 350, 6e-4, videos, (see, language, probes), 29),
             self._job("stage-3-connector", 60, 1e-3, {"transcription": 16}, (speak,), 30),
-            self._job("stage-3", 1_000, 5e-4, everything, (see, speak, language, probes), 31),
+            self._job("stage-3", 900, 4e-4, everything, (see, speak, language, probes), 31),
         ]
 
     def _job(
@@ -212,5 +215,6 @@ class Course:
         trained: tuple[nn.Module, ...],
         seed: int,
     ) -> Job:
-        batch = partial(Mixture(self._world, counts).batch, self.rows)
+        shared = {task: max(1, round(count / self._shares)) for task, count in counts.items()}
+        batch = partial(Mixture(self._world, shared).batch, self.rows)
         return Job(name, max(1, round(steps * self._scale)), rate, batch, self.module.losses, trained, seed)

@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from training.attention import PlainAttention
 from training.optimizer import Optimizer
+from training.team import ALONE, Team
 
 SAVE_SECONDS = 60
 LARGEST_GRADIENT = 1.0
@@ -36,7 +37,7 @@ class Job:
         name: of its files.
         steps: how many batches.
         rate: the highest learning rate.
-        batch: a batch from a source of randomness; runs in a process of its own.
+        batch: a batch from a source of randomness, in a team one process's share of it; runs in a process of its own.
         loss: a batch's losses by name; their sum is minimised.
         trained: the modules whose parameters change; all others are left alone.
     """
@@ -53,21 +54,21 @@ class Job:
 class Batches(Dataset[Any]):
     """Batch number i is drawn from a seed of its own, so that a resumed job sees what an undisturbed one would."""
 
-    def __init__(self, job: Job, start: int) -> None:
-        self._batch, self._seed, self._start, self._end = job.batch, job.seed, start, job.steps
+    def __init__(self, job: Job, start: int, rank: int) -> None:
+        self._batch, self._seed, self._start, self._end, self._rank = job.batch, job.seed, start, job.steps, rank
 
     def __len__(self) -> int:
         return self._end - self._start
 
     def __getitem__(self, index: int) -> Any:
-        return self._batch(np.random.default_rng([self._seed, self._start + index]))
+        return self._batch(np.random.default_rng([self._seed, self._start + index, self._rank]))
 
 
 class Run:
     """A job's state on disk: `<name>.pt` while it runs, `<name>.done.pt` afterwards, `<name>.jsonl` its curve."""
 
-    def __init__(self, job: Job, model: nn.Module, folder: Path, device: torch.device) -> None:
-        self.job, self.model, self.device = job, model, device
+    def __init__(self, job: Job, model: nn.Module, folder: Path, device: torch.device, team: Team = ALONE) -> None:
+        self.job, self.model, self.device, self._team = job, model, device, team
         folder.mkdir(parents=True, exist_ok=True)
         self._running, self._done = folder / f"{job.name}.pt", folder / f"{job.name}.done.pt"
         self._curve = folder / f"{job.name}.jsonl"
@@ -82,30 +83,38 @@ class Run:
             optimizer = Optimizer(parameters, self.job.rate)
             self._resume(optimizer)
             self._train(optimizer, list(parameters.values()))
-        write(self._done, self.model.state_dict())
-        self._running.unlink(missing_ok=True)
+        if self._team.first:
+            write(self._done, self.model.state_dict())
+            self._running.unlink(missing_ok=True)
 
     def _resume(self, optimizer: Optimizer) -> None:
         if not self._running.exists():
-            self._curve.unlink(missing_ok=True)
+            if self._team.first:
+                self._curve.unlink(missing_ok=True)
             return
         state = torch.load(self._running, map_location=self.device, weights_only=True)
         self.model.load_state_dict(state["model"])
         optimizer.load(state["optimizer"])
         self.step = state["step"]
+        if not self._team.first:
+            return
         lines = self._curve.read_text().splitlines() if self._curve.exists() else []
         kept = [line for line in lines if json.loads(line)["step"] <= self.step]
         self._curve.write_text("".join(f"{line}\n" for line in kept))
 
     def _train(self, optimizer: Optimizer, parameters: list[nn.Parameter]) -> None:
-        job, saved, means = self.job, time.monotonic(), Means()
-        batches = DataLoader(Batches(job, self.step), batch_size=None, num_workers=1, prefetch_factor=4)
+        job, team, saved, means = self.job, self._team, time.monotonic(), Means()
+        drawn = Batches(job, self.step, team.rank)
+        batches = DataLoader(drawn, batch_size=None, num_workers=1, prefetch_factor=4)
         self.model.train()
-        bar = tqdm(batches, job.name, job.steps, initial=self.step, mininterval=5, smoothing=0.02)
+        shown = {"initial": self.step, "mininterval": 5, "smoothing": 0.02, "disable": not team.first}
+        bar = tqdm(batches, job.name, job.steps, **shown)
         for batch in bar:
             optimizer.set_rate(job.rate * scheduled(self.step / job.steps))
-            losses = descend(job.loss, to(batch, self.device), optimizer, parameters)
+            losses = descend(job.loss, to(batch, self.device), optimizer, parameters, team)
             self.step += 1
+            if not team.first:
+                continue
             means.add(losses)
             if self.step % 50 == 0 or self.step == job.steps:
                 bar.set_postfix_str(str(means))
@@ -122,13 +131,16 @@ class Run:
         write(self._running, state)
 
 
-def descend(loss: Callable[[Any], Parts], batch: Any, optimizer: Optimizer, parameters: list[nn.Parameter]) -> Parts:
-    """One step of the optimizer down the sum of the losses."""
+def descend(
+    loss: Callable[[Any], Parts], batch: Any, optimizer: Optimizer, parameters: list[nn.Parameter], team: Team = ALONE
+) -> Parts:
+    """One step of the optimizer down the sum of the losses, the same one in the whole team."""
     device = parameters[0].device
     precise = torch.autocast(device.type, torch.bfloat16, enabled=fast_bfloat16(device))
     with precise, PlainAttention():
         losses = loss(batch)
     torch.stack(list(losses.values())).sum().backward()
+    team.average(parameters)
     nn.utils.clip_grad_norm_(parameters, LARGEST_GRADIENT)
     optimizer.step()
     return losses

@@ -15,7 +15,7 @@ from training.world.sounds import SPEECH
 from training.world.speech import Bank, Utterance
 from training.world.words import ANSWER_SPEECH, TRANSCRIBE, Turn, listed, transcript, with_article
 
-QUESTIONS, OF_SKETCHES = 12, 14
+QUESTIONS, OF_SKETCHES = 8, 14
 """Asked about one picture or clip at most: what it costs to encode is paid once, and sketches cost little."""
 TALKS = 0.25
 """Share of the pictures and clips that are talked about; of others each question is asked as if it were the first."""

@@ -1,8 +1,8 @@
 """`make train`: the demo model from seeds, resumed where it was killed.
 
-The encoders and the language model are pre-trained side by side, a core each, and so are what follows from them, the
-language model's sketches and the beginnings of the connectors; then the stages come one after the other. All that a run
-leaves behind lies in one folder; delete it to begin anew.
+The encoders and the language model are pre-trained side by side, a core each, and so are the beginnings of the
+connectors; the language model's sketches and the stages come one after the other, each trained by a team of processes
+(`training.team`). All that a run leaves behind lies in one folder; delete it to begin anew.
 """
 
 from __future__ import annotations
@@ -29,14 +29,17 @@ from training.seeing import local_start, looking
 from training.showcase import write_showcase
 from training.sizes import Sizes
 from training.spoken import training_bank
+from training.team import joined
 from training.vocabulary import CONTROL, load_tokenizer, write_tokenizer
 from training.world.speech import Bank
 
 WORK, DEMO = Path("build/train"), Path("models/ola-demo")
-STEPS = {"looking": 5_000, "listening": 3_100, "tagging": 3_400, "see": 1_700, "hear": 1_700}
+STEPS = {"looking": 4_500, "listening": 3_100, "tagging": 3_400, "see": 1_700, "hear": 1_700}
 """Of the encoders' own training and of the connectors' beginnings."""
-PARTS = (("looking", "listening", "language", "tagging"), ("sketches", "see", "hear"))
-"""What needs nothing of each other, the longest first, and what needs those."""
+PARTS = (("looking", "listening", "language", "tagging"), ("see", "hear"), ("sketches",), ("stages",))
+"""What needs nothing of each other, the longest first, and what needs those; a team works at what is alone."""
+TEAM = 2
+"""Processes in a team, where there is no GPU."""
 ENCODERS = ("looking", "listening", "tagging")
 
 
@@ -44,7 +47,7 @@ class Training:
     """One run in the folder `work`. `scale` shortens every job alike."""
 
     def __init__(self, work: Path, scale: float = 1.0) -> None:
-        self._work, self._scale = work, scale
+        self._work, self._scale, self._team = work, scale, joined()
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
     def prepare(self) -> None:
@@ -54,7 +57,10 @@ class Training:
             write_tokenizer(self._words)
 
     def part(self, name: str) -> None:
-        """Pre-train one of PARTS."""
+        """Train one of PARTS."""
+        if name == "stages":
+            self.stages()
+            return
         steps = self._steps(name)
         if name in ENCODERS:
             self._run(*self._encoder(name, steps))
@@ -72,11 +78,12 @@ class Training:
         self._run(connecting.see(steps) if name == "see" else connecting.hear(steps), course.module)
 
     def stages(self) -> PlainOla:
-        """Align the modalities, each stage going on from the one before."""
+        """Align the modalities, each stage going on from the one before; stages that are done are loaded."""
         course = self._connected()
         for job in course.stages():
             self._run(job, course.module)
-            draw(self._work)
+            if self._team.first:
+                draw(self._work)
         return course.module.model.cpu()
 
     def export(self, model: PlainOla, folder: Path) -> None:
@@ -92,7 +99,7 @@ class Training:
         return self._work / "tokenizer"
 
     def _run(self, job: Job, module: nn.Module) -> None:
-        Run(job, module.to(self._device), self._work, self._device).finish()
+        Run(job, module.to(self._device), self._work, self._device, self._team).finish()
 
     def _course(self) -> Course:
         tokenizer = load_tokenizer(self._words)
@@ -100,7 +107,7 @@ class Training:
         specials = {text: int(tokenizer.convert_tokens_to_ids(text)) for text in CONTROL}
         model = PlainOla(Sizes().config(len(tokenizer), specials))
         initialise(model)
-        return Course(model, tokenizer, Bank(self._speech), self._scale)
+        return Course(model, tokenizer, Bank(self._speech), self._scale, self._team.size)
 
     def _steps(self, name: str) -> int:
         return max(1, round(STEPS.get(name, 0) * self._scale))
@@ -167,13 +174,17 @@ def spoken_so_far(done: int, total: int) -> None:
 
 
 def side_by_side(parts: tuple[str, ...], options: argparse.Namespace) -> None:
-    """Each part in a process of its own, as many at once as there are cores."""
+    """Each part in a process of its own, as many at once as there are cores; one that is alone by a team."""
     cores = os.cpu_count() or 1
-    environment = os.environ | {"OMP_NUM_THREADS": str(max(1, cores // len(parts)))}
-    command = [sys.executable, "-m", "training.train", "--work", str(options.work), "--scale", str(options.scale)]
+    size = TEAM if len(parts) == 1 and not torch.cuda.is_available() else 1
+    environment = os.environ | {"OMP_NUM_THREADS": str(max(1, cores // (size * len(parts))))}
+    program = ["-m", "training.train", "--work", str(options.work), "--scale", str(options.scale)]
+    if size > 1:
+        program = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={size}", *program]
     with ThreadPoolExecutor(min(cores, len(parts))) as pool:
         running = [
-            pool.submit(subprocess.run, [*command, "--part", part], check=True, env=environment) for part in parts
+            pool.submit(subprocess.run, [sys.executable, *program, "--part", part], check=True, env=environment)
+            for part in parts
         ]
         for one in running:
             one.result()
@@ -184,7 +195,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=WORK, help="where the run keeps its state")
     parser.add_argument("--out", type=Path, default=DEMO, help="where the checkpoint goes")
     parser.add_argument("--scale", type=float, default=1.0, help="length of every job, as a part of the full one")
-    parser.add_argument("--part", choices=[part for parts in PARTS for part in parts], help="pre-train this alone")
+    parser.add_argument("--part", choices=[part for parts in PARTS for part in parts], help="train this alone")
     options = parser.parse_args()
     training = Training(options.work, options.scale)
     if options.part:
