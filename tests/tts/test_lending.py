@@ -96,7 +96,8 @@ def test_the_shortest_and_the_longest(seconds: float) -> None:
 @pytest.mark.parametrize("field", ["transcript", "consent"])
 @pytest.mark.parametrize("text", ["", " \n", "x" * (MAX_CHARACTERS + 1), "\ud800"])
 def test_words_that_are_refused(field: str, text: str) -> None:
-    assert refusal(**{field: text})[0] == field
+    words: dict[str, Any] = {field: text}
+    assert refusal(**words)[0] == field
 
 
 @pytest.mark.parametrize("lang", ["", "e", "english please", "en_US", "../x"])

@@ -182,7 +182,7 @@ async def test_a_killed_process_leaves_whole_voices_and_no_lock(tmp_path: Path) 
     adding = await anyio.open_process([sys.executable, "-c", ADDING, str(tmp_path)])
     assert adding.stdout is not None
     await adding.stdout.receive()
-    found = set()
+    found: set[bool] = set()
     # Read while it writes: a voice is whole or not there.
     while found != {True, False}:
         kept = await registry.get("anna")

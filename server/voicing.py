@@ -1,0 +1,114 @@
+"""From the settings to the one who speaks: which voices there are, what keeps recorded ones, what imitates them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+
+from server.settings import Settings
+from tts.recorded import Imitator, Registry
+from tts.registry import FileRegistry
+from tts.speaker import Limits, Speaker
+from tts.voice import Voice
+from tts.voices.espeak import OPENAI_ALIASES, espeak_voices
+from tts.voices.remote import Address, RemoteImitator, RemoteVoice, SpeechServer
+
+
+class VoicingError(Exception):
+    """The settings name a voice that cannot be had."""
+
+
+@dataclass(frozen=True, slots=True)
+class Voices:
+    """What one way of speaking brings along."""
+
+    voices: Sequence[Voice] = ()
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    imitators: Sequence[Imitator] = ()
+
+
+@asynccontextmanager
+async def speaking(settings: Settings) -> AsyncGenerator[Speaker | None, None]:
+    """The speaker that the settings ask for, started; None: a server without a voice. Closed on leaving.
+
+    Raises:
+        VoicingError: the settings cannot be met.
+        RegistryError: the recorded voices cannot be reached.
+        VoiceError: the voice cannot speak.
+    """
+    if settings.voice == "none":
+        yield None
+        return
+    async with AsyncExitStack() as closing:
+        registry = _registry(settings, closing)
+        await registry.names()  # a wrong address is known now
+        made = _voices(settings)
+        speaker = Speaker(
+            made.voices, made.aliases, speech_limits(settings), registry=registry, imitators=made.imitators
+        )
+        closing.push_async_callback(speaker.close)
+        await speaker.start()
+        yield speaker
+
+
+def speech_limits(settings: Settings) -> Limits:
+    """What the settings say about speaking."""
+    return Limits(
+        look_ahead=settings.look_ahead_seconds,
+        idle_flush=settings.idle_flush_seconds,
+        patience=settings.voice_patience_seconds,
+        first_sound=settings.max_first_sound_seconds,
+    )
+
+
+def _registry(settings: Settings, closing: AsyncExitStack) -> Registry:
+    if settings.redis_url is None:
+        return FileRegistry(settings.voices_folder)
+    try:
+        from redis.asyncio import Redis
+
+        from tts.registry_redis import RedisRegistry
+    except ImportError as error:
+        raise VoicingError("OLA_REDIS_URL needs Redis's client: pip install 'ola-serve[redis]'") from error
+    try:
+        redis = Redis.from_url(settings.redis_url)
+    except ValueError as error:
+        raise VoicingError(f"OLA_REDIS_URL: {error}") from error
+    closing.push_async_callback(redis.aclose)
+    return RedisRegistry(redis)
+
+
+def _voices(settings: Settings) -> Voices:
+    match settings.voice:
+        case "remote":
+            return _remote(settings)
+        case "workers" | "cosyvoice":
+            raise VoicingError(f"OLA_VOICE={settings.voice} is not part of this version.")
+    return Voices(espeak_voices(), OPENAI_ALIASES)
+
+
+def _remote(settings: Settings) -> Voices:
+    key = settings.remote_voice_key
+    try:
+        address = Address(
+            settings.remote_voice_url or "",
+            model=settings.remote_voice_model,
+            key=None if key is None else key.get_secret_value(),
+            sample_rate=settings.remote_voice_sample_rate,
+            slots=settings.remote_voice_slots,
+            fields=settings.remote_voice_fields,
+        )
+    except ValueError as error:
+        raise VoicingError(f"OLA_REMOTE_VOICE_...: {error}") from error
+    server = SpeechServer(address)
+    voices = [RemoteVoice(name, server, {"voice": name}) for name in settings.remote_voice_names]
+    imitators = [RemoteImitator(server)] if settings.remote_voice_imitates else []
+    return Voices(voices, common_aliases(settings.remote_voice_names), imitators)
+
+
+def common_aliases(names: Sequence[str]) -> dict[str, str]:
+    """`default` and OpenAI's names for the first of these voices, so that every client finds a voice."""
+    if not names:
+        return {}
+    return {name: names[0] for name in ("default", *OPENAI_ALIASES) if name not in names}
