@@ -111,7 +111,8 @@ async def run(settings: Settings, arguments: Namespace, listener: socket.socket)
         )
         server = uvicorn.Server(config)
         listener.listen()  # whoever reads the next line may connect at once
-        say(f"Ready after {perf_counter() - started:.0f} s. Try:\n\n{welcome(address(listener), arguments.model)}\n")
+        shown = welcome(address(listener), arguments.model, sees="image" in engine.modalities)
+        say(f"Ready after {perf_counter() - started:.0f} s. Try:\n\n{shown}\n")
         await server.serve(sockets=[listener])
 
 

@@ -19,10 +19,11 @@ TEMPLATE = "{% for message in messages %}{{ message.role }} {{ message.content }
 
 def write_plain_qwen2(folder: Path) -> None:
     """Make the checkpoint as its makers would: config, one shard, tokenizer with a chat template."""
-    vocabulary = {token: number for number, token in enumerate([UNKNOWN, END, *WORDS])}
+    spaced = [word if word in ".," else f"\u0120{word}" for word in WORDS]  # as byte-level tokenizers write a space
+    vocabulary = {token: number for number, token in enumerate([UNKNOWN, END, *spaced])}
     backend = Tokenizer(models.WordLevel(vocabulary, unk_token=UNKNOWN))
-    backend.pre_tokenizer = pre_tokenizers.Whitespace()
-    backend.decoder = decoders.WordPiece(prefix="##", cleanup=False)  # words with spaces between them
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    backend.decoder = decoders.ByteLevel()
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, unk_token=UNKNOWN, eos_token=END, pad_token=END)
     tokenizer.chat_template = TEMPLATE
     tokenizer.save_pretrained(folder)

@@ -32,17 +32,21 @@ SPOKEN: dict[str, Any] = QUESTION | {"modalities": ["text", "audio"], "audio": {
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[openai.OpenAI]:
     folder = tmp_path_factory.mktemp("models") / "plain"
     write_plain_qwen2(folder)
-    with ola_serve(folder, "--dtype", "float32", "--enforce-eager") as address:
-        yield openai.OpenAI(base_url=f"{address}/v1", api_key="none", timeout=120, max_retries=0)
+    with (
+        ola_serve(folder, "--dtype", "float32", "--enforce-eager") as address,
+        openai.OpenAI(base_url=f"{address}/v1", api_key="none", timeout=120, max_retries=0) as client,
+    ):
+        yield client
 
 
 def test_it_speaks_while_it_writes(client: openai.OpenAI) -> None:
     transcript, sound, kinds = "", b"", ""
     for chunk in client.chat.completions.create(**SPOKEN, stream=True):
-        audio: Any = getattr(chunk.choices[0].delta, "audio", None) or {}
-        transcript += audio.get("transcript", "")
-        sound += base64.b64decode(audio.get("data", ""))
-        kinds += "t" * bool(audio.get("transcript")) + "s" * bool(audio.get("data"))
+        if (audio := chunk.choices[0].delta.audio) is None:
+            continue
+        transcript += audio.transcript or ""
+        sound += base64.b64decode(audio.data or "")
+        kinds += "t" * bool(audio.transcript) + "s" * bool(audio.data)
     assert set(re.findall(r"\w+|[.,]", transcript)) <= set(WORDS)
     assert len(transcript.split()) > 40
     samples = np.frombuffer(sound, "<i2").astype(float)
@@ -79,7 +83,5 @@ def test_it_answers_in_text(client: openai.OpenAI) -> None:
 )
 def test_it_says_that_it_cannot_see_or_hear(client: openai.OpenAI, asked: dict[str, Any], part: dict[str, Any]) -> None:
     content = [part, {"type": "text", "text": "who is home"}]
-    with pytest.raises(openai.BadRequestError) as refused:
+    with pytest.raises(openai.BadRequestError, match="takes text only: it cannot see or hear"):
         client.chat.completions.create(**asked | {"messages": [{"role": "user", "content": content}]})
-    print(refused.value)
-    assert "image" in str(refused.value) or "audio" in str(refused.value)
