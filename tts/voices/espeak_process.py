@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import logging
 import math
 import sys
 from collections.abc import AsyncGenerator
@@ -26,6 +27,13 @@ from tts.voices.frames import Frame, FrameDecoder, Kind
 
 _PACKAGE_ROOT = Path(tts.__file__).parent.parent
 _STDIN, _STDOUT = 0, 1
+_SILENCE = 3.0
+"""Seconds without a word from a child that has something to say, after which it hangs: a word takes it milliseconds.
+Less than a speaker's patience, so that the unit finds a new child when it is spoken again."""
+_STARTING = 30.0
+"""The same for its first word, before which it loads."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +54,9 @@ class _Child(asyncio.SubprocessProtocol):
     def __init__(self) -> None:
         self._decoder = FrameDecoder()
         self._replies: dict[int, MemoryObjectSendStream[Frame]] = {}
+        self._unfinished: set[int] = set()
+        self._patience = _STARTING
+        self._timer: asyncio.TimerHandle | None = None
         self._numbers = itertools.count(1)
         self._transport: asyncio.SubprocessTransport | None = None
         self._ended = asyncio.Event()
@@ -60,12 +71,17 @@ class _Child(asyncio.SubprocessProtocol):
         self._transport = cast(asyncio.SubprocessTransport, transport)
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
+        self._patience = _SILENCE
         for frame in self._decoder.feed(data):
+            if frame.kind.is_last:
+                self._unfinished.discard(frame.number)
             if reply := self._replies.get(frame.number):
                 reply.send_nowait(frame)
+        self._watch()
 
     def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
         self.alive = False
+        self._watch()
         if fd == _STDOUT:  # all that the process said has been handed out
             for reply in self._replies.values():
                 reply.close()
@@ -78,6 +94,9 @@ class _Child(asyncio.SubprocessProtocol):
         number = next(self._numbers)
         # Without a bound, so that one slow listener delays no other: the text bounds what comes.
         self._replies[number], replies = anyio.create_memory_object_stream[Frame](math.inf)
+        self._unfinished.add(number)
+        if self._timer is None:
+            self._watch()
         self._write(Frame(kind, number, payload))
         return number, replies
 
@@ -95,8 +114,29 @@ class _Child(asyncio.SubprocessProtocol):
         """Kill the process and wait until it is gone."""
         assert self._transport is not None
         self.alive = False
+        self._watch()
         self._transport.close()
         await self._ended.wait()
+
+    def _watch(self) -> None:
+        """Be patient from now on, as long as there is something to wait for."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None
+        if self.alive and self._unfinished:
+            self._timer = asyncio.get_running_loop().call_later(self._patience / 2, self._watch_on)
+
+    def _watch_on(self) -> None:
+        """The second half: if this process itself was held up, it reads now what has come meanwhile."""
+        self._timer = asyncio.get_running_loop().call_later(self._patience / 2, self._kill)
+
+    def _kill(self) -> None:
+        """End a child that hangs. Whoever waits for it hears that it has ended, and the next request starts another."""
+        assert self._transport is not None
+        _log.error("The espeak process %d hangs; it is replaced.", self.pid)
+        self.alive = False
+        self._timer = None
+        self._transport.kill()
 
 
 class EspeakProcess:
