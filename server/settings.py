@@ -36,7 +36,12 @@ def _object(value: object) -> object:
 def _data_folder() -> Path:
     """Where programs keep what belongs to their user (XDG Base Directory Specification)."""
     given = Path(os.environ.get("XDG_DATA_HOME", ""))
-    return given if given.is_absolute() else Path.home() / ".local" / "share"
+    if given.is_absolute():
+        return given
+    try:
+        return Path.home() / ".local" / "share"
+    except RuntimeError:  # a user without a home, as in some containers
+        return Path("/var/lib")
 
 
 class Settings(BaseSettings):

@@ -43,7 +43,7 @@ async def speaking(settings: Settings) -> AsyncGenerator[Speaker | None, None]:
     async with AsyncExitStack() as closing:
         registry = _registry(settings, closing)
         await registry.names()  # a wrong address is known now
-        made = _voices(settings)
+        made = await _voices(settings, closing)
         speaker = Speaker(
             made.voices, made.aliases, speech_limits(settings), registry=registry, imitators=made.imitators
         )
@@ -79,16 +79,17 @@ def _registry(settings: Settings, closing: AsyncExitStack) -> Registry:
     return RedisRegistry(redis)
 
 
-def _voices(settings: Settings) -> Voices:
+async def _voices(settings: Settings, closing: AsyncExitStack) -> Voices:
+    """What is put on `closing` is closed after the speaker."""
     match settings.voice:
         case "remote":
-            return _remote(settings)
+            return await _remote(settings, closing)
         case "workers" | "cosyvoice":
             raise VoicingError(f"OLA_VOICE={settings.voice} is not part of this version.")
     return Voices(espeak_voices(), OPENAI_ALIASES)
 
 
-def _remote(settings: Settings) -> Voices:
+async def _remote(settings: Settings, closing: AsyncExitStack) -> Voices:
     key = settings.remote_voice_key
     try:
         address = Address(
@@ -102,6 +103,8 @@ def _remote(settings: Settings) -> Voices:
     except ValueError as error:
         raise VoicingError(f"OLA_REMOTE_VOICE_...: {error}") from error
     server = SpeechServer(address)
+    closing.push_async_callback(server.close)
+    await server.check()
     voices = [RemoteVoice(name, server, {"voice": name}) for name in settings.remote_voice_names]
     imitators = [RemoteImitator(server)] if settings.remote_voice_imitates else []
     return Voices(voices, common_aliases(settings.remote_voice_names), imitators)

@@ -132,4 +132,4 @@ def _registry_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise RegistryError(f"The recorded voices cannot be read or changed: {error}.") from error
+        raise RegistryError(f"The recorded voices cannot be read or changed: {error}") from error

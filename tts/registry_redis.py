@@ -7,12 +7,15 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
+import anyio
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from tts.kept import Memory, RegistryError, head_of, voice_of
 from tts.recorded import Recorded
 
+_PATIENCE = 5.0
+"""Seconds for which an answer waits for Redis; one that is busy with something else answers within these."""
 _ID = 32
 """Bytes of the random id that stands before each line."""
 _ADD = """
@@ -80,6 +83,7 @@ def _field(name: str) -> bytes:
 @contextmanager
 def _registry_errors() -> Iterator[None]:
     try:
-        yield
+        with anyio.fail_after(_PATIENCE):
+            yield
     except (RedisError, OSError, ValueError) as error:  # the last one: what is kept is damaged
-        raise RegistryError(f"The recorded voices cannot be read or changed: {error}.") from error
+        raise RegistryError(f"The recorded voices cannot be read or changed: {error!r}") from error

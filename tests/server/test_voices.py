@@ -168,6 +168,16 @@ async def test_a_registry_that_cannot_be_reached(tmp_path: Path, caplog: pytest.
     assert "RegistryError" in caplog.text
 
 
+async def test_a_server_is_ready_when_somebody_lent_it_a_default_voice(tmp_path: Path) -> None:
+    registry, imitator = FileRegistry(tmp_path), ScriptedImitator(seconds_per_char=0.01)
+    speaker = Speaker([], {}, registry=registry, imitators=[imitator])
+    app = create_app(Settings(), ScriptedEngine(), speaker, MemoryStore(60, 10))
+    async with serving(app) as url, httpx.AsyncClient(base_url=url, timeout=10) as http:
+        assert error_of(await http.get("/ready")) == (503, "voice_failed", None)
+        await http.post(VOICES, **in_json(name="default"))
+        assert (await http.get("/ready")).status_code == 200
+
+
 async def test_a_server_without_a_voice() -> None:
     async with served(ScriptedEngine()) as server:
         assert (await server.http.get(VOICES)).json() == {"object": "list", "data": []}

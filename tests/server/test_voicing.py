@@ -175,8 +175,10 @@ async def test_a_remote_server_that_only_imitates_gets_its_default_voice_by_lend
 
 
 async def test_what_is_not_there_is_known_at_the_start() -> None:
-    with pytest.raises(VoiceError, match="does not answer"), anyio.fail_after(30):
-        await enter(speaking(Settings(voice="remote", remote_voice_url=f"http://{nobody()}")))
+    for names in ("nova", ""):
+        given: dict[str, Any] = {"remote_voice_names": names, "remote_voice_imitates": True}
+        with pytest.raises(VoiceError, match="does not answer"), anyio.fail_after(30):
+            await enter(speaking(Settings(voice="remote", remote_voice_url=f"http://{nobody()}", **given)))
     with pytest.raises(RegistryError, match="cannot be read"), anyio.fail_after(30):
         await enter(speaking(Settings(redis_url=f"redis://{nobody()}")))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -216,6 +217,20 @@ async def test_without_redis_it_is_an_error(redis_url: str, tmp_path: Path) -> N
         for call in (registry.names(), registry.get("anna"), registry.add(recorded()), registry.delete("anna")):
             with pytest.raises(RegistryError):
                 await call
+
+
+async def test_redis_that_hangs_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tts.registry_redis._PATIENCE", 0.3)
+    with redis_server(tmp_path) as url:
+        async with connected(url) as redis:
+            registry = RedisRegistry(redis)
+            await registry.add(recorded())
+            pid = (await redis.info())["process_id"]
+            os.kill(pid, signal.SIGSTOP)
+            with anyio.fail_after(10), pytest.raises(RegistryError, match="TimeoutError"):
+                await registry.get("anna")
+            os.kill(pid, signal.SIGCONT)
+            assert await registry.get("anna") == recorded()
 
 
 async def test_nothing_is_left_in_redis_of_a_deleted_voice(redis_url: str) -> None:

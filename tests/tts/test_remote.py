@@ -32,12 +32,12 @@ async def remote(
     app: SpeechServerApp, name: str = "default", suffix: str = "", **address: Any
 ) -> AsyncGenerator[RemoteVoice, None]:
     async with serving(app) as url:
-        voice = RemoteVoice(name, SpeechServer(Address(url + suffix, **address)), {"voice": "nova"})
+        server = SpeechServer(Address(url + suffix, **address))
         try:
             with anyio.fail_after(30):
-                yield voice
+                yield RemoteVoice(name, server, {"voice": "nova"})
         finally:
-            await voice.close()
+            await server.close()
 
 
 async def said(voice: Voice, words: str = SENTENCES[0], **manner: Any) -> bytes:
@@ -193,12 +193,13 @@ async def test_start_tells_that_the_server_is_not_well_and_takes_one_without_mod
 async def test_nobody_there_is_an_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    voice = RemoteVoice("default", SpeechServer(Address(f"http://127.0.0.1:{port}")), {})
+    server = SpeechServer(Address(f"http://127.0.0.1:{port}"))
+    voice = RemoteVoice("default", server, {})
     with pytest.raises(VoiceError, match=rf"127.0.0.1:{port}/v1/models does not answer"):
         await voice.start()
     with pytest.raises(VoiceError, match="does not answer"):
         await said(voice)
-    await voice.close()
+    await server.close()
 
 
 @pytest.mark.parametrize("url", ["", "localhost:8000", "ftp://host", "http://", "http://key@host", "http://host?x=1"])

@@ -67,7 +67,7 @@ class Address:
 
 
 class SpeechServer:
-    """The connections to one server, which its voices share."""
+    """The connections to one server, which its voices share. Whoever made it closes it."""
 
     def __init__(self, address: Address) -> None:
         self.address = address
@@ -76,17 +76,10 @@ class SpeechServer:
             max_connections=address.slots,
             keepalive_expiry=_KEPT_SECONDS,
         )
-        self._users: set[object] = set()
 
-    def join(self, user: object) -> None:
-        """Keep connections for `user` until it leaves."""
-        self._users.add(user)
-
-    async def leave(self, user: object) -> None:
-        """Close the connections when nobody uses them any more. A second call does nothing."""
-        self._users.discard(user)
-        if not self._users:
-            await self._pool.aclose()
+    async def close(self) -> None:
+        """Close the connections; answers under way fail. Safe to call twice."""
+        await self._pool.aclose()
 
     async def check(self) -> None:
         """Return if the server is there. One that has no list of models is, too.
@@ -136,7 +129,6 @@ class RemoteVoice:
         """`fields` name the voice in every request, for example `{"voice": "alloy"}`."""
         self.name, self.sample_rate, self.slots = name, server.address.sample_rate, server.address.slots
         self._server, self._fields = server, fields
-        server.join(self)
 
     async def start(self) -> None:
         """Check that the server is there."""
@@ -166,8 +158,7 @@ class RemoteVoice:
             raise VoiceError("The speech server's answer holds no sound.")
 
     async def close(self) -> None:
-        """Leave the server; the last voice to leave closes the connections."""
-        await self._server.leave(self)
+        """Nothing: the connections are the server's, and other voices may use them."""
 
 
 class RemoteImitator:
