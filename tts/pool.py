@@ -115,6 +115,11 @@ class Pool:
         """Slots in use."""
         return sum(worker.busy for worker in self._workers)
 
+    def join(self, voice: Voice) -> None:
+        """Have one more worker."""
+        self._workers.append(Worker(voice))
+        self._grant()
+
     async def acquire(self, deadline: float, *, first: bool = False, letters: int = 0) -> Worker:
         """A worker with a slot for one unit whose sound is needed at `deadline`; give it back with `release`.
 

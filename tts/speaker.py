@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass
-from itertools import chain
 from random import getrandbits
 from time import monotonic
 from typing import Literal
@@ -86,15 +85,31 @@ class Speaker:
         Raises:
             UnknownVoiceError: an alias names no voice.
         """
-        self._voices, self._limits = list(voices), limits or Limits()
-        named: dict[str, list[Voice]] = {}
-        for voice in voices:
-            named.setdefault(voice.name, []).append(voice)
-        self._pools = {name: Pool(workers, monotonic) for name, workers in named.items()}
-        self._aliases = dict(aliases)
+        self._voices, self._limits = list[Voice](), limits or Limits()
+        self._pools, self._aliases = dict[str, Pool](), dict[str, str]()
         self._imitations = None if registry is None else Imitations(registry, imitators, monotonic)
-        for alias in self._aliases:
-            self.resolve(alias)
+        for voice in voices:
+            self.join(voice)
+        self.alias(aliases)
+
+    def join(self, voice: Voice) -> None:
+        """Have one more voice, or one more worker of a voice. It is not started, but closed with the others."""
+        self._voices.append(voice)
+        if pool := self._pools.get(voice.name):
+            pool.join(voice)
+        else:
+            self._pools[voice.name] = Pool([voice], monotonic)
+
+    def alias(self, aliases: Mapping[str, str]) -> None:
+        """Have further names for voices. A voice of the same name goes before its alias.
+
+        Raises:
+            UnknownVoiceError: an alias names no voice.
+        """
+        for name in aliases.values():
+            if name not in self._pools:
+                raise UnknownVoiceError(name, self._own_names())
+        self._aliases |= aliases
 
     async def names(self) -> list[str]:
         """Every name that `say` accepts: the voices', the aliases, then the recorded voices'.
@@ -112,7 +127,7 @@ class Speaker:
         """
         languages = {voice.name: voice.languages for voice in self._voices}
         own = [Offered(name, "built-in", languages[name]) for name in self._pools]
-        aliases = [Offered(alias, "alias", languages[name]) for alias, name in self._aliases.items()]
+        aliases = [Offered(name, "alias", languages[self._aliases[name]]) for name in self._own_names()[len(own) :]]
         return own + aliases + [await self._recorded(name) for name in await self._recorded_names()]
 
     def resolve(self, name: str) -> Pool:
@@ -121,7 +136,7 @@ class Speaker:
         Raises:
             UnknownVoiceError: there are none.
         """
-        pool = self._pools.get(self._aliases.get(name, name))
+        pool = self._pools.get(name) or self._pools.get(self._aliases.get(name, name))
         if pool is None:
             raise UnknownVoiceError(name, self._own_names())
         return pool
@@ -204,7 +219,7 @@ class Speaker:
             await voice.close()
 
     def _own_names(self) -> list[str]:
-        return list(chain(self._pools, self._aliases))
+        return list(self._pools) + [alias for alias in self._aliases if alias not in self._pools]
 
     async def _recorded_names(self) -> list[str]:
         """Without those that the speaker's own voices or aliases hide."""

@@ -308,6 +308,31 @@ async def test_an_alias_of_nothing_is_refused() -> None:
         Speaker([ScriptedVoice("default")], {"alloy": "anna"})
 
 
+async def test_voices_and_workers_may_come_later() -> None:
+    speaking = Speaker([busy := quick(slots=1, gate=anyio.Event())], {"alloy": "default", "anna": "default"})
+    async with anyio.create_task_group() as group:
+        group.start_soon(heard, speaking.say(text(SENTENCES[0]), "default"))
+        await anyio.wait_all_tasks_blocked()
+        group.start_soon(heard, speaking.say(text(SENTENCES[1]), "default"))
+        await anyio.wait_all_tasks_blocked()
+        speaking.join(later := quick(slots=1))  # and takes what waits
+        await later.until_idle()
+        await anyio.wait_all_tasks_blocked()
+        assert (busy.said, later.said) == ([SENTENCES[0]], [SENTENCES[1]])
+        group.cancel_scope.cancel()
+    speaking.join(anna := quick(name="anna"))
+    speaking.alias({"echo": "anna"})
+    assert await speaking.names() == ["default", "anna", "alloy", "echo"]
+    for name in ("anna", "echo"):
+        await heard(speaking.say(text(SENTENCES[2]), name))
+    assert anna.said == [SENTENCES[2]] * 2
+    with pytest.raises(UnknownVoiceError):
+        speaking.alias({"nova": "carl"})
+    await speaking.close()
+    assert later.closed
+    assert anna.closed
+
+
 async def test_voices_of_one_name_are_workers() -> None:
     one, two = quick(slots=1), quick(slots=1)
     speaking = speaker(one, two)
