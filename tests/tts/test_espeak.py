@@ -36,6 +36,14 @@ async def process() -> AsyncIterator[EspeakProcess]:
 
 
 @pytest.fixture
+async def impatient() -> AsyncIterator[EspeakProcess]:
+    process = EspeakProcess(patience=0.8)
+    with anyio.fail_after(60):
+        yield process
+    await process.close()
+
+
+@pytest.fixture
 def voice(process: EspeakProcess) -> EspeakVoice:
     return EspeakVoice("default", process)
 
@@ -189,10 +197,8 @@ async def test_a_dead_child_fails_its_unit_and_is_replaced(process: EspeakProces
     assert process.pid != dead
 
 
-async def test_a_child_that_hangs_is_replaced(
-    process: EspeakProcess, voice: EspeakVoice, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tts.voices.espeak_process._SILENCE", 0.8)
+async def test_a_child_that_hangs_is_replaced(impatient: EspeakProcess) -> None:
+    process, voice = impatient, EspeakVoice("default", impatient)
     await process.start()
     hanging = process.pid
     assert hanging is not None
@@ -205,10 +211,8 @@ async def test_a_child_that_hangs_is_replaced(
         os.kill(hanging, 0)
 
 
-async def test_a_child_that_hangs_with_a_unit_nobody_wants_is_replaced(
-    process: EspeakProcess, voice: EspeakVoice, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tts.voices.espeak_process._SILENCE", 0.8)
+async def test_a_child_that_hangs_with_a_unit_nobody_wants_is_replaced(impatient: EspeakProcess) -> None:
+    process, voice = impatient, EspeakVoice("default", impatient)
     chunks = process.speak(LONG, ["en-us"], 80)
     await first_chunk(chunks)
     hanging = process.pid
@@ -221,21 +225,17 @@ async def test_a_child_that_hangs_with_a_unit_nobody_wants_is_replaced(
     assert process.pid != hanging
 
 
-async def test_a_child_with_nothing_to_do_is_left_alone(
-    process: EspeakProcess, voice: EspeakVoice, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tts.voices.espeak_process._SILENCE", 0.5)
+async def test_a_child_with_nothing_to_do_is_left_alone(impatient: EspeakProcess) -> None:
+    process, voice = impatient, EspeakVoice("default", impatient)
     assert len(await spoken(voice, "Hello."))
     first = process.pid
-    await anyio.sleep(0.7)
+    await anyio.sleep(1.0)
     assert len(await spoken(voice, "Hello."))
     assert process.pid == first
 
 
-async def test_a_parent_that_was_held_up_does_not_blame_the_child(
-    process: EspeakProcess, voice: EspeakVoice, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tts.voices.espeak_process._SILENCE", 0.8)
+async def test_a_parent_that_was_held_up_does_not_blame_the_child(impatient: EspeakProcess) -> None:
+    process, voice = impatient, EspeakVoice("default", impatient)
     await process.start()
     first = process.pid
 

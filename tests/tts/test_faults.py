@@ -138,9 +138,8 @@ async def test_espeak_speaks_on_when_its_process_dies() -> None:
     assert not any(isinstance(event, Skipped) for event in rest)
 
 
-async def test_espeak_speaks_on_when_its_process_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tts.voices.espeak_process._SILENCE", 0.8)
-    process = EspeakProcess()
+async def test_espeak_speaks_on_when_its_process_hangs() -> None:
+    process = EspeakProcess(patience=0.8)
     speaking = Speaker([EspeakVoice("default", process)], {})
     try:
         undisturbed = await heard(speaking.say(text(SENTENCES[0]), "default"))

@@ -27,7 +27,7 @@ from tts.voices.frames import Frame, FrameDecoder, Kind
 
 _PACKAGE_ROOT = Path(tts.__file__).parent.parent
 _STDIN, _STDOUT = 0, 1
-_SILENCE = 3.0
+_PATIENCE = 3.0
 """Seconds without a word from a child that has something to say, after which it hangs: a word takes it milliseconds.
 Less than a speaker's patience, so that the unit finds a new child when it is spoken again."""
 _STARTING = 30.0
@@ -51,11 +51,11 @@ class ProcessStatus:
 class _Child(asyncio.SubprocessProtocol):
     """One run of the program. Replies go to whoever waits for their number; the others are dropped."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float) -> None:
         self._decoder = FrameDecoder()
         self._replies: dict[int, MemoryObjectSendStream[Frame]] = {}
         self._unfinished: set[int] = set()
-        self._patience = _STARTING
+        self._patience, self._wait = patience, _STARTING
         self._timer: asyncio.TimerHandle | None = None
         self._numbers = itertools.count(1)
         self._transport: asyncio.SubprocessTransport | None = None
@@ -71,7 +71,7 @@ class _Child(asyncio.SubprocessProtocol):
         self._transport = cast(asyncio.SubprocessTransport, transport)
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
-        self._patience = _SILENCE
+        self._wait = self._patience
         for frame in self._decoder.feed(data):
             if frame.kind.is_last:
                 self._unfinished.discard(frame.number)
@@ -124,11 +124,11 @@ class _Child(asyncio.SubprocessProtocol):
             self._timer.cancel()
         self._timer = None
         if self.alive and self._unfinished:
-            self._timer = asyncio.get_running_loop().call_later(self._patience / 2, self._watch_on)
+            self._timer = asyncio.get_running_loop().call_later(self._wait / 2, self._watch_on)
 
     def _watch_on(self) -> None:
         """The second half: if this process itself was held up, it reads now what has come meanwhile."""
-        self._timer = asyncio.get_running_loop().call_later(self._patience / 2, self._kill)
+        self._timer = asyncio.get_running_loop().call_later(self._wait / 2, self._kill)
 
     def _kill(self) -> None:
         """End a child that hangs. Whoever waits for it hears that it has ended, and the next request starts another."""
@@ -142,7 +142,9 @@ class _Child(asyncio.SubprocessProtocol):
 class EspeakProcess:
     """eSpeak NG in a process of its own, shared by any number of voices and answers."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float = _PATIENCE) -> None:
+        """A child that has something to say and is silent for `patience` seconds is killed, and the next one started."""
+        self._patience = patience
         self._child: _Child | None = None
         self._starting = asyncio.Lock()
         self._closed = False
@@ -231,7 +233,7 @@ class EspeakProcess:
         try:
             # From the folder that holds this package: the child finds it there without being installed.
             _, self._child = await asyncio.get_running_loop().subprocess_exec(
-                _Child, *program, cwd=_PACKAGE_ROOT, stderr=None
+                lambda: _Child(self._patience), *program, cwd=_PACKAGE_ROOT, stderr=None
             )
         except OSError as error:
             raise VoiceError(f"The espeak process does not start: {error}") from error
