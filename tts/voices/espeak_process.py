@@ -143,7 +143,7 @@ class EspeakProcess:
     """eSpeak NG in a process of its own, shared by any number of voices and answers."""
 
     def __init__(self, patience: float = _PATIENCE) -> None:
-        """A child that has something to say and is silent for `patience` seconds is killed, and the next one started."""
+        """A child that has something to say and is silent for `patience` seconds is killed and replaced."""
         self._patience = patience
         self._child: _Child | None = None
         self._starting = asyncio.Lock()
