@@ -47,13 +47,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     serve.add_argument("--model", default=str(DEMO), help="checkpoint folder or hub id (default: the demo model)")
     serve.add_argument("--host", help="address to listen on (default: OLA_HOST or 127.0.0.1)")
     serve.add_argument("--port", type=int, help="port to listen on (default: OLA_PORT or 8000)")
+    commands.add_parser("tts-worker", help="speak for servers, on this machine or another", add_help=False)
     options, rest = parser.parse_known_args(arguments)
+    if options.command == "tts-worker":
+        from tts.workers.cli import main as tts_worker
+
+        return tts_worker(rest)
     given = {name: value for name in ("host", "port") if (value := getattr(options, name)) is not None}
     try:
         settings = Settings(**given)
     except ValidationError as error:
         sys.exit(problems(error))
-    serve_model(settings, options.model, rest)
+    return serve_model(settings, options.model, rest)
 
 
 def serve_model(settings: Settings, model: str, rest: Sequence[str]) -> None:
