@@ -77,7 +77,7 @@ def serve_model(settings: Settings, model: str, rest: Sequence[str]) -> None:
     say("Importing the engine")
     from engine.client import engine_arguments
     from server.voicing import VoicingError
-    from tts.kept import RegistryError
+    from tts.registry import RegistryError
     from tts.voice import VoiceError
 
     if not any(option.split("=")[0] == "--served-model-name" for option in rest):

@@ -14,9 +14,9 @@ from starlette.exceptions import HTTPException
 from engine.api import EngineError
 from server.media.errors import MediaError
 from tts.imitations import CannotImitateError
-from tts.kept import RegistryError
 from tts.lending import LendingError
 from tts.pool import BusyError
+from tts.registry import RegistryError
 from tts.speaker import FixedVoiceError, TakenNameError
 from tts.voice import UnknownVoiceError, VoiceError
 

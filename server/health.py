@@ -11,7 +11,7 @@ from server.errors import RequestError
 from server.parts import Parts
 from tts.events import Sound
 from tts.imitations import CannotImitateError
-from tts.kept import RegistryError
+from tts.registry import RegistryError
 from tts.speaker import Speaker
 from tts.voice import UnknownVoiceError
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from server.settings import Settings
 from tts.recorded import Imitator, Registry
-from tts.registry import FileRegistry
+from tts.registry import FileRegistry, RedisRegistry
 from tts.speaker import Limits, Speaker
 from tts.voice import Voice
 from tts.voices.espeak import OPENAI_ALIASES, espeak_voices
@@ -67,8 +67,6 @@ def _registry(settings: Settings, closing: AsyncExitStack) -> Registry:
         return FileRegistry(settings.voices_folder)
     try:
         from redis.asyncio import Redis
-
-        from tts.registry_redis import RedisRegistry
     except ImportError as error:
         raise VoicingError("OLA_REDIS_URL needs Redis's client: pip install 'ola-serve[redis]'") from error
     try:

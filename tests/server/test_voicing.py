@@ -19,8 +19,7 @@ from tests.serving import serving
 from tests.speech_server import SpeechServerApp
 from tests.tts.recordings import recorded
 from tests.tts.speaking import SENTENCES, enter, heard, quick, spoken, text
-from tts.kept import RegistryError
-from tts.registry import FileRegistry
+from tts.registry import FileRegistry, RegistryError
 from tts.voice import VoiceError
 
 pytestmark = pytest.mark.anyio

@@ -12,9 +12,8 @@ from tests.tts.recordings import ScriptedImitator, recorded
 from tests.tts.speaking import SENTENCES, enter, heard, quick, sound_of, spoken, text
 from tts.events import Event
 from tts.imitations import CannotImitateError
-from tts.kept import RegistryError
 from tts.pool import BusyError
-from tts.registry import FileRegistry
+from tts.registry import FileRegistry, RegistryError
 from tts.speaker import FixedVoiceError, Limits, Offered, Speaker, TakenNameError
 from tts.voice import UnknownVoiceError
 

@@ -17,10 +17,8 @@ from redis.asyncio import Redis
 
 from tests.redis_server import redis_server
 from tests.tts.recordings import recorded
-from tts.kept import RegistryError
 from tts.recorded import Registry
-from tts.registry import FileRegistry
-from tts.registry_redis import RedisRegistry
+from tts.registry import FileRegistry, RedisRegistry, RegistryError
 
 pytestmark = pytest.mark.anyio
 
@@ -220,7 +218,7 @@ async def test_without_redis_it_is_an_error(redis_url: str, tmp_path: Path) -> N
 
 
 async def test_redis_that_hangs_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tts.registry_redis._PATIENCE", 0.3)
+    monkeypatch.setattr("tts.registry.hashes._PATIENCE", 0.3)
     with redis_server(tmp_path) as url:
         async with connected(url) as redis:
             registry = RedisRegistry(redis)

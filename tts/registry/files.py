@@ -12,8 +12,8 @@ from pathlib import Path
 
 from anyio import to_thread
 
-from tts.kept import Memory, RegistryError, fields_of, head_of, voice_of
 from tts.recorded import Recorded
+from tts.registry.kept import Memory, RegistryError, fields_of, head_of, voice_of
 
 _SUFFIX = ".voice"
 _UNFINISHED = "unfinished"

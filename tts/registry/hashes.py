@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import anyio
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
-from tts.kept import Memory, RegistryError, head_of, voice_of
 from tts.recorded import Recorded
+from tts.registry.kept import Memory, RegistryError, head_of, voice_of
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
 
 _PATIENCE = 5.0
 """Seconds for which an answer waits for Redis; one that is busy with something else answers within these."""
@@ -82,6 +83,8 @@ def _field(name: str) -> bytes:
 
 @contextmanager
 def _registry_errors() -> Iterator[None]:
+    from redis.exceptions import RedisError
+
     try:
         with anyio.fail_after(_PATIENCE):
             yield
