@@ -31,7 +31,9 @@ WIDTH = 32
 _ENDS = 4.5
 """Added to the score of the mark that ends speech."""
 _PRINTABLE = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-_SPECIAL = {"<|endoftext|>": 151643, "<|im_start|>": 151644, "<|im_end|>": 151645, "<|endofprompt|>": 151646}
+_FULL_VOCABULARY = 151_643
+"""Qwen2's, after which its special tokens come; the code of the third generation knows the number of one of these."""
+_SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 
 _SAMPLING = """
     sampling: !name:cosyvoice.utils.common.ras_sampling {top_p: 0.8, top_k: 25, win_size: 10, tau_r: 0.1}
@@ -235,6 +237,7 @@ hift: !new:cosyvoice.hifigan.generator.CausalHiFTGenerator
     f0_predictor: !new:cosyvoice.hifigan.f0_predictor.CausalConvRNNF0Predictor
         {{num_class: 1, in_channels: 80, cond_channels: 32}}
 {_QWEN_TOKENIZER}
+    version: cosyvoice3
 {_features(24000, 1920, 480, "null")}
 {_TRAINING}
 """,
@@ -288,11 +291,12 @@ def _write_qwen(folder: Path, number: int) -> None:
     # A token is a byte, written as GPT-2 writes bytes.
     rest = [byte for byte in range(256) if byte not in _PRINTABLE]
     letters = [chr(byte) for byte in _PRINTABLE] + [chr(256 + index) for index in range(len(rest))]
+    if number == 3:  # no gap, or new special tokens take the place of others; these are never made, for lack of merges
+        letters += [f"filler{index}" for index in range(len(letters), _FULL_VOCABULARY)]
     vocabulary = {letter: index for index, letter in enumerate(letters)}
-    if number == 3:
-        vocabulary |= _SPECIAL
+    special = {len(letters) + index: {"content": token, "special": True} for index, token in enumerate(_SPECIAL)}
     config = Qwen2Config(
-        vocab_size=151_680 + 400 if number == 3 else 300,
+        vocab_size=len(letters) + 400,  # and room for those that its code adds
         hidden_size=WIDTH,
         intermediate_size=2 * WIDTH,
         num_hidden_layers=2,
@@ -304,7 +308,7 @@ def _write_qwen(folder: Path, number: int) -> None:
     Qwen2ForCausalLM(config).to(torch.bfloat16).save_pretrained(folder)
     (folder / "vocab.json").write_text(json.dumps(vocabulary))
     (folder / "merges.txt").write_text("#version: 0.2\n")
-    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "Qwen2Tokenizer"}))
+    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "Qwen2Tokenizer", "added_tokens_decoder": special}))
 
 
 def _write_speaker_model(path: Path) -> None:

@@ -44,10 +44,8 @@ class _Job:
                 self.tell()
         except StopIteration:
             self.over = True
-            self.tell()
         except Exception as error:  # of any kind: it is raised again where somebody waits
             self.error, self.over = error, True
-            self.tell()
         return not self.over
 
     def tell(self) -> None:
@@ -125,6 +123,7 @@ class Turns:
                     continue
                 with self._changed:
                     self._jobs.remove(job)
+                job.tell()
                 del job
         self._stop()
 

@@ -86,10 +86,11 @@ def _code(home: Path | None) -> Iterator[ModuleType]:
         if home is not None:
             if not (home / "cosyvoice" / "cli" / "cosyvoice.py").is_file():
                 raise VoiceError(f"{home} is no CosyVoice checkout: there is no cosyvoice/cli/cosyvoice.py in it.")
+        matcha = _matcha(home)
+        if home is not None:
             loaded = sys.modules.get("cosyvoice")
             if loaded is not None and Path(loaded.__path__[0]).resolve() != (home / "cosyvoice").resolve():
                 raise VoiceError(f"This process has loaded other CosyVoice code already, from {loaded.__path__[0]}.")
-        matcha = _matcha(home)
         for place in (home, matcha.parent):
             if place is not None:
                 stack.enter_context(_on_path(place))
