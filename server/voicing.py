@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+
+import anyio
 
 from server.settings import Settings
 from tts.recorded import Imitator, Registry
@@ -26,6 +28,8 @@ class Voices:
     voices: Sequence[Voice] = ()
     aliases: Mapping[str, str] = field(default_factory=dict)
     imitators: Sequence[Imitator] = ()
+    joins: AsyncIterator[Voice] | None = None
+    """Voices that come later."""
 
 
 @asynccontextmanager
@@ -40,6 +44,7 @@ async def speaking(settings: Settings) -> AsyncGenerator[Speaker | None, None]:
     if settings.voice == "none":
         yield None
         return
+    failure: Exception | None = None
     async with AsyncExitStack() as closing:
         registry = _registry(settings, closing)
         await registry.names()  # a wrong address is known now
@@ -49,7 +54,26 @@ async def speaking(settings: Settings) -> AsyncGenerator[Speaker | None, None]:
         )
         closing.push_async_callback(speaker.close)
         await speaker.start()
-        yield speaker
+        if made.joins is not None:
+            group = await closing.enter_async_context(anyio.create_task_group())
+            closing.callback(group.cancel_scope.cancel)
+            group.start_soon(_join, speaker, made, name="voices that come later")
+        try:
+            yield speaker
+        except Exception as error:  # outside the groups it would come out as one
+            failure = error
+    if failure is not None:
+        raise failure
+
+
+async def _join(speaker: Speaker, made: Voices) -> None:
+    names = [voice.name for voice in made.voices]
+    assert made.joins is not None
+    async for voice in made.joins:
+        if voice.name not in names:
+            speaker.join(voice)
+            names.append(voice.name)
+            speaker.alias(common_aliases(names))
 
 
 def speech_limits(settings: Settings) -> Limits:
@@ -82,8 +106,10 @@ async def _voices(settings: Settings, closing: AsyncExitStack) -> Voices:
     match settings.voice:
         case "remote":
             return await _remote(settings, closing)
-        case "workers" | "cosyvoice":
-            raise VoicingError(f"OLA_VOICE={settings.voice} is not part of this version.")
+        case "workers":
+            return await _workers(settings, closing)
+        case "cosyvoice":
+            return await _cosyvoice(settings, closing)
     return Voices(espeak_voices(), OPENAI_ALIASES)
 
 
@@ -108,8 +134,29 @@ async def _remote(settings: Settings, closing: AsyncExitStack) -> Voices:
     return Voices(voices, common_aliases(settings.remote_voice_names), imitators)
 
 
+async def _workers(settings: Settings, closing: AsyncExitStack) -> Voices:
+    from tts.workers.redis_voices import redis_fleet
+
+    fleet = await closing.enter_async_context(redis_fleet(settings.redis_url or ""))
+    voices = fleet.voices()
+    return Voices(voices, common_aliases([voice.name for voice in voices]), [fleet], fleet.joins())
+
+
+async def _cosyvoice(settings: Settings, closing: AsyncExitStack) -> Voices:
+    from tts.workers.child_voices import child_fleet
+
+    options = ["--voice", "cosyvoice", "--model", settings.cosyvoice_model or ""]
+    if settings.cosyvoice_home is not None:
+        options += ["--cosyvoice-home", str(settings.cosyvoice_home)]
+    fleet = await closing.enter_async_context(child_fleet(*options, slots=settings.cosyvoice_slots))
+    voices = fleet.voices()
+    return Voices(voices, common_aliases([voice.name for voice in voices]), [fleet])
+
+
 def common_aliases(names: Sequence[str]) -> dict[str, str]:
-    """`default` and OpenAI's names for the first of these voices, so that every client finds a voice."""
+    """`default` and OpenAI's names, so that every client finds a voice: espeak's variants if they are among these, else
+    the first of them."""
     if not names:
         return {}
-    return {name: names[0] for name in ("default", *OPENAI_ALIASES) if name not in names}
+    wanted = {"default": names[0]} | OPENAI_ALIASES
+    return {name: voice if voice in names else names[0] for name, voice in wanted.items() if name not in names}
