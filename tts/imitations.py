@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import anyio
 
-from tts.pool import Clock, Pool
+from tts.pool import Clock, Places, Pool
 from tts.recorded import Imitator, Recorded, Registry
 from tts.voice import Voice
 
@@ -37,9 +37,11 @@ class _Imitation:
 class Imitations:
     """Recorded voices and those who imitate them. Every method raises RegistryError where the registry does."""
 
-    def __init__(self, registry: Registry, imitators: Sequence[Imitator], clock: Clock) -> None:
-        """The imitators are workers: each of them imitates every voice."""
-        self.registry, self._imitators, self._clock = registry, imitators, clock
+    def __init__(
+        self, registry: Registry, imitators: Sequence[Imitator], clock: Clock, places: Places | None = None
+    ) -> None:
+        """The imitators are workers: each of them imitates every voice. `places` as for `tts.pool.Pool`."""
+        self.registry, self._imitators, self._clock, self._places = registry, imitators, clock, places or Places()
         self._made: dict[str, _Imitation] = {}
 
     def check(self) -> None:
@@ -87,7 +89,9 @@ class Imitations:
             known.users += 1
             return known
         voices = [imitator.imitate(recorded) for imitator in self._imitators]
-        made = self._made[recorded.name] = _Imitation(recorded, voices, Pool(voices, self._clock), users=1)
+        made = self._made[recorded.name] = _Imitation(
+            recorded, voices, Pool(voices, self._clock, self._places), users=1
+        )
         if known is not None:
             await self._tidy(known)
         if len(self._made) > _KEPT:
@@ -105,6 +109,7 @@ class Imitations:
 
 
 async def _close(imitation: _Imitation) -> None:
+    imitation.pool.close()
     with anyio.CancelScope(shield=True):
         for voice in imitation.voices:
             await voice.close()

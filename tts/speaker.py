@@ -18,7 +18,7 @@ from tts.answer import Answer, Manner
 from tts.events import Event
 from tts.imitations import CannotImitateError, Imitations
 from tts.plan import Planner
-from tts.pool import Pool
+from tts.pool import Places, Pool
 from tts.recorded import Imitator, Recorded, Registry
 from tts.voice import UnknownVoiceError, Voice
 from tts.voices.espeak import OPENAI_ALIASES, espeak_voices
@@ -86,8 +86,8 @@ class Speaker:
             UnknownVoiceError: an alias names no voice.
         """
         self._voices, self._limits = list[Voice](), limits or Limits()
-        self._pools, self._aliases = dict[str, Pool](), dict[str, str]()
-        self._imitations = None if registry is None else Imitations(registry, imitators, monotonic)
+        self._pools, self._aliases, self._places = dict[str, Pool](), dict[str, str](), Places()
+        self._imitations = None if registry is None else Imitations(registry, imitators, monotonic, self._places)
         for voice in voices:
             self.join(voice)
         self.alias(aliases)
@@ -98,7 +98,7 @@ class Speaker:
         if pool := self._pools.get(voice.name):
             pool.join(voice)
         else:
-            self._pools[voice.name] = Pool([voice], monotonic)
+            self._pools[voice.name] = Pool([voice], monotonic, self._places)
 
     def alias(self, aliases: Mapping[str, str]) -> None:
         """Have further names for voices. A voice of the same name goes before its alias.

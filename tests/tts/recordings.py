@@ -31,12 +31,17 @@ def recorded(name: str = "anna", transcript: str = "What I say.", recording: byt
 
 
 class ScriptedImitator:
-    """Imitates with a scripted voice for each recording; all that it made are in `made`."""
+    """Imitates with a scripted voice for each recording; all that it made are in `made`.
 
-    def __init__(self, **script: Any) -> None:
-        self._script, self.made = script, list[tuple[Recorded, ScriptedVoice]]()
+    `place` is where they all speak; without it each has its slots for itself.
+    """
+
+    def __init__(self, *, place: object = None, **script: Any) -> None:
+        self._place, self._script, self.made = place, script, list[tuple[Recorded, ScriptedVoice]]()
 
     def imitate(self, recorded: Recorded) -> ScriptedVoice:
         voice = ScriptedVoice(recorded.name, **self._script)
+        if self._place is not None:
+            voice.place = self._place  # type: ignore[attr-defined]
         self.made.append((recorded, voice))
         return voice

@@ -193,3 +193,22 @@ async def test_as_many_as_are_kept_and_closed_at_the_end(registry: FileRegistry)
     await speaker.close()
     await speaker.close()
     assert all(voice.closed for _, voice in imitates.made)
+
+
+async def test_imitations_in_one_place_wait_for_each_other(registry: FileRegistry) -> None:
+    gate = anyio.Event()
+    imitates = imitator(slots=1, place="here", gate=gate)
+    speaker = imitating(registry, imitates)
+    for name in ("anna", "bert"):
+        await speaker.add(recorded(name))
+    async with speaker.admit("anna") as anna, speaker.admit("bert") as bert, anyio.create_task_group() as group:
+        group.start_soon(heard, anna.say(text(SENTENCES[0])))
+        await anyio.wait_all_tasks_blocked()
+        assert bert.pool.full
+        group.start_soon(heard, bert.say(text(SENTENCES[0])))
+        await anyio.wait_all_tasks_blocked()
+        assert [voice.said for _, voice in imitates.made] == [[SENTENCES[0]], []]
+        gate.set()
+    assert [voice.finished for _, voice in imitates.made] == [1, 1]
+    await speaker.close()
+    assert len(speaker._places._slots) == 1  # that of the voice of its own

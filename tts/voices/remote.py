@@ -128,7 +128,8 @@ class RemoteVoice:
     def __init__(self, name: str, server: SpeechServer, fields: Mapping[str, Any]) -> None:
         """`fields` name the voice in every request, for example `{"voice": "alloy"}`."""
         self.name, self.sample_rate, self.slots = name, server.address.sample_rate, server.address.slots
-        self._server, self._fields = server, fields
+        self.place = self._server = server
+        self._fields = fields
 
     async def start(self) -> None:
         """Check that the server is there."""
