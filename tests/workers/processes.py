@@ -22,6 +22,8 @@ from tests.ola_process import running
 from tests.workers.voices import VARIABLE
 from tts.workers import keys
 
+SCRIPTED = "tests.workers.voices:scripted"
+
 
 class RedisServer:
     """Debian's redis-server on a socket of its own, keeping what it is told as docs/workers.md says it should."""
@@ -93,10 +95,10 @@ class Begun:
 
 @asynccontextmanager
 async def worker(
-    url: str, *options: str, voice: str = "scripted", **script: Any
+    url: str, *options: str, voice: str = SCRIPTED, **script: Any
 ) -> AsyncGenerator[subprocess.Popen[str], None]:
-    """A worker with the scripted voice, from when it is ready; gives its process, which may be killed meanwhile."""
-    command = ["tts.workers.cli", "--voice", "tests.workers.voices:scripted", "--redis", url, *options]
+    """A worker from when it is ready, of the scripted voice if no other; its process, which may be killed meanwhile."""
+    command = ["tts.workers.cli", "--voice", voice, "--redis", url, *options]
     context = running(command, r"ready: ", {VARIABLE: json.dumps(script)})
     process, _ = await anyio.to_thread.run_sync(context.__enter__)
     try:
