@@ -5,7 +5,6 @@ It ends with its parent, because then the pipe does.
 
 from __future__ import annotations
 
-import asyncio
 import os
 from contextlib import aclosing
 
@@ -52,7 +51,6 @@ class ChildWorker:
         self._repertoire, self._recordings, self._figures = repertoire, recordings, figures
         self._slots, self._free = slots, anyio.Semaphore(slots)
         self._source, self._sink = source, sink
-        self._decoder = FrameDecoder()
         self._scopes: dict[int, anyio.CancelScope] = {}
         self._gone = anyio.Event()
         self._stopping = anyio.Event()
@@ -68,25 +66,23 @@ class ChildWorker:
         self._stopping = stopping
         async with anyio.create_task_group() as background, anyio.create_task_group() as units:
             background.start_soon(self._keep_alive, name="alive")
+            background.start_soon(self._read, units, name="requests")
             background.start_soon(self._end_with_parent, background, name="parent")
-            loop = asyncio.get_running_loop()
-            loop.add_reader(self._source, self._read, units)
-            try:
-                await stopping.wait()
-                with anyio.move_on_after(drain_seconds):
-                    for _ in range(self._slots):
-                        await self._free.acquire()
-            finally:
-                loop.remove_reader(self._source)
+            await stopping.wait()
+            with anyio.move_on_after(drain_seconds):
+                for _ in range(self._slots):
+                    await self._free.acquire()
             background.cancel_scope.cancel()
 
-    def _read(self, units: TaskGroup) -> None:
-        data = os.read(self._source, 65_536)
-        if not data:
-            asyncio.get_running_loop().remove_reader(self._source)
-            self._gone.set()
-        for frame in self._decoder.feed(data):
-            self._take(frame, units)
+    async def _read(self, units: TaskGroup) -> None:
+        decoder = FrameDecoder()
+        while True:
+            await anyio.wait_readable(self._source)
+            if not (data := os.read(self._source, 65_536)):
+                self._gone.set()
+                return
+            for frame in decoder.feed(data):
+                self._take(frame, units)
 
     def _take(self, frame: Frame, units: TaskGroup) -> None:
         match frame.kind:

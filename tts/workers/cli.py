@@ -59,7 +59,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--voice",
         default="espeak",
-        help="espeak, cosyvoice, or MODULE:FUNCTION, which returns a list of your own (default: espeak)",
+        help="espeak, cosyvoice, or MODULE:FUNCTION, which returns your own: a list, or what has `voices()` and is a "
+        "tts.recorded.Imitator (default: espeak)",
     )
     parser.add_argument("--redis", metavar="URL", help="redis://HOST:PORT/0, rediss://... or unix://PATH")
     parser.add_argument("--slots", type=slots, help="units at a time (default: what the voice says)")
@@ -93,7 +94,7 @@ async def _run(options: argparse.Namespace) -> None:
 async def _serve_redis(options: argparse.Namespace) -> None:
     try:
         async with keys.connect(options.redis, retries=0) as first:
-            await first.execute_command("PING")
+            await first.time()
     except (RedisError, ValueError) as error:
         raise _OptionError(f"--redis: {error}") from error
     async with keys.connect(options.redis, retries=-1) as redis:
@@ -178,7 +179,7 @@ def loaded(options: argparse.Namespace, registry: Callable[[], Recordings]) -> t
     elif options.voice == "cosyvoice":
         label, voices, imitator = _cosyvoice(options)
     else:
-        label, voices, imitator = options.voice, _own(options.voice), None
+        label, voices, imitator = _own(options.voice)
     try:
         repertoire = Repertoire(label, voices, imitator, registry() if imitator is not None else None)
     except ValueError as error:
@@ -189,9 +190,7 @@ def loaded(options: argparse.Namespace, registry: Callable[[], Recordings]) -> t
 def _cosyvoice(options: argparse.Namespace) -> tuple[str, list[Voice], Imitator]:
     if options.model is None:
         raise _OptionError("--voice cosyvoice needs --model FOLDER_OR_HUB_ID")
-    from tts.voices.cosyvoice import load_cosyvoice
-
-    model = load_cosyvoice(
+    model = import_module("tts.voices.cosyvoice").load_cosyvoice(
         options.model,
         home=options.cosyvoice_home,
         slots=options.slots or 1,
@@ -203,15 +202,15 @@ def _cosyvoice(options: argparse.Namespace) -> tuple[str, list[Voice], Imitator]
     return f"cosyvoice {Path(options.model).name}", model.voices(), model
 
 
-def _own(path: str) -> list[Voice]:
+def _own(path: str) -> tuple[str, list[Voice], Imitator | None]:
     module, _, function = path.partition(":")
     if not function:
         raise _OptionError(f"--voice {path}: espeak, cosyvoice, or MODULE:FUNCTION")
     try:
-        voices: list[Voice] = getattr(import_module(module), function)()
+        own = getattr(import_module(module), function)()
     except (ImportError, AttributeError) as error:
         raise _OptionError(f"--voice {path}: {error}") from error
-    return voices
+    return (path, own, None) if isinstance(own, list) else (path, own.voices(), own)
 
 
 if __name__ == "__main__":

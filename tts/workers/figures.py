@@ -38,15 +38,12 @@ class Figures:
     @contextmanager
     def unit(self) -> Iterator[UnitFigures]:
         """Count one unit; what the block says about it, or that it was stopped."""
-        figures = UnitFigures(monotonic())
+        figures = UnitFigures(self._sound, self._first)
         with self._busy.track_inprogress():
             try:
                 yield figures
             finally:
                 self._units.labels(figures.end).inc()
-                self._sound.inc(figures.seconds)
-                if figures.first is not None:
-                    self._first.observe(figures.first)
 
     def render(self) -> bytes:
         """Prometheus text format 0.0.4."""
@@ -56,14 +53,14 @@ class Figures:
 class UnitFigures:
     """What is known of one unit."""
 
-    def __init__(self, begun: float) -> None:
-        self._begun = begun
+    def __init__(self, sound: Counter, first: Histogram) -> None:
+        self._sound, self._first, self._begun = sound, first, monotonic()
         self.end = "stopped"
         self.seconds = 0.0
-        self.first: float | None = None
 
     def add(self, seconds: float) -> None:
         """So much sound was made."""
-        if self.first is None:
-            self.first = monotonic() - self._begun
+        if not self.seconds:
+            self._first.observe(monotonic() - self._begun)
         self.seconds += seconds
+        self._sound.inc(seconds)

@@ -91,7 +91,7 @@ class RedisFleet:
         self._imitations: set[RedisVoice] = set()
         self._errands, self._to_do = anyio.create_memory_object_stream[_Errand](_ERRANDS)
         self._entries: dict[str, bytes] = {}  # by unit, of those that were asked for
-        self._given_up: OrderedDict[Job, None] = OrderedDict()
+        self._given_up: OrderedDict[Job, str] = OrderedDict()
         self._heard_until = b"0-0"
         self._news = anyio.Event()
 
@@ -134,8 +134,8 @@ class RedisFleet:
         Raises:
             VoiceError: nobody could speak it, or Redis does not answer.
         """
-        if _same(job) in self._given_up:
-            raise VoiceError("No worker came to an end with this unit.")
+        if reason := self._given_up.get(_same(job)):
+            raise VoiceError(reason)
         queue = self.queue_of(voice)
         self._run(_Errand(queue, job))
         over = False
@@ -144,7 +144,7 @@ class RedisFleet:
                 async for kind, data in heard:
                     over = kind not in (b"begun", b"pcm")
                     if kind == b"dead":
-                        self._remember(job)
+                        self._remember(job, data.decode())
                     if over and kind != b"done":
                         raise VoiceError(data.decode())
                     if data:
@@ -180,9 +180,9 @@ class RedisFleet:
         if job.unit in self._entries and not await self._redis.exists(keys.sound(job.unit)):
             raise VoiceError("Redis has lost the unit.")
 
-    def _remember(self, job: Job) -> None:
+    def _remember(self, job: Job, reason: str) -> None:
         """That asking again would only cost more workers. The seed makes it this answer's unit alone."""
-        self._given_up[_same(job)] = None
+        self._given_up[_same(job)] = reason
         if len(self._given_up) > _GIVEN_UP:
             self._given_up.popitem(last=False)
 

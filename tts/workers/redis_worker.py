@@ -114,7 +114,10 @@ class RedisWorker:
                 raise
             await self._make_group()  # Redis has lost it, or this worker is the first of its kind
             return None
-        return await self._delivery(*reply[0][1][0], attempt=1) if reply else None
+        if not reply:
+            return None
+        ((_, ((entry, fields),)),) = reply
+        return await self._delivery(entry, fields, attempt=1)
 
     def _may_claim(self) -> bool:
         """Not right after Redis itself was away: then nobody's beats got through, and all are given time for one."""
