@@ -1,18 +1,17 @@
 """Builds CosyVoice model folders that are like the published ones in everything but size and sense: random weights.
 
-Made with CosyVoice's own modules, so that its own code loads them strictly. They speak noise, of a length that depends on
-chance: the mark that ends speech is likely at every token. By hand, for an upstream checkout:
-
-    python -m tests.tts.tiny_cosyvoice 3 FOLDER CHECKOUT
+Made with CosyVoice's own modules, so that its own code loads them strictly. They speak noise, of a length that depends
+on chance: the mark that ends speech is likely at every token. By hand: python -m tests.tts.tiny_cosyvoice 2 FOLDER
 """
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -23,7 +22,7 @@ from transformers import Qwen2Config, Qwen2ForCausalLM
 
 from tts.voices.cosyvoice.folder import GENERATIONS
 from tts.voices.cosyvoice.repairs import float32_weights
-from tts.voices.cosyvoice.upstream import _code, _undisturbed
+from tts.voices.cosyvoice.upstream import code, undisturbed
 
 SPEAKERS = ("中文女", "english-man")
 WIDTH = 32
@@ -245,11 +244,10 @@ hift: !new:cosyvoice.hifigan.generator.CausalHiFTGenerator
 
 
 def installed_code() -> Path:
-    """Where the package `xinference` keeps a copy of CosyVoice's code, of its first two generations."""
-    spec = importlib.util.find_spec("xinference")
-    assert spec is not None, "xinference is not installed: run make install"
-    assert spec.submodule_search_locations is not None
-    return Path(spec.submodule_search_locations[0]) / "thirdparty"
+    """Where `make install` puts CosyVoice's code, of its first two generations."""
+    code = Path(sys.prefix) / "share" / "cosyvoice"
+    assert code.is_dir(), f"{code} is missing: run make install"
+    return code
 
 
 def build(number: int, folder: Path, home: Path) -> None:
@@ -259,7 +257,7 @@ def build(number: int, folder: Path, home: Path) -> None:
     (folder / generation.yaml).write_text(_YAML[number])
     if number > 1:
         _write_qwen(folder / "CosyVoice-BlankEN", number)
-    with _undisturbed(), _code(home), float32_weights():
+    with undisturbed(), code(home), float32_weights():
         from hyperpyyaml import load_hyperpyyaml  # type: ignore[import-untyped, unused-ignore]
 
         overrides = {"qwen_pretrain_path": str(folder / "CosyVoice-BlankEN")} if number > 1 else {}
@@ -308,7 +306,8 @@ def _write_qwen(folder: Path, number: int) -> None:
     Qwen2ForCausalLM(config).to(torch.bfloat16).save_pretrained(folder)
     (folder / "vocab.json").write_text(json.dumps(vocabulary))
     (folder / "merges.txt").write_text("#version: 0.2\n")
-    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "Qwen2Tokenizer", "added_tokens_decoder": special}))
+    settings = {"tokenizer_class": "Qwen2Tokenizer", "added_tokens_decoder": special}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
 
 
 def _write_speaker_model(path: Path) -> None:
@@ -319,7 +318,8 @@ def _write_speaker_model(path: Path) -> None:
         helper.make_node("MatMul", ["mean", "weight"], ["embedding"]),
     ]
     constants = [numpy_helper.from_array(np.array([1]), "axes"), numpy_helper.from_array(weight, "weight")]
-    _write_onnx(path, nodes, constants, {"features": (TensorProto.FLOAT, [1, None, 80])}, "embedding", TensorProto.FLOAT)
+    inputs = {"features": (TensorProto.FLOAT, [1, None, 80])}
+    _write_onnx(path, nodes, constants, inputs, "embedding", TensorProto.FLOAT)
 
 
 def _write_speech_tokenizer(path: Path, rate: int) -> None:
@@ -348,7 +348,7 @@ def _write_onnx(
     path: Path,
     nodes: list[onnx.NodeProto],
     constants: list[onnx.TensorProto],
-    inputs: dict[str, tuple[int, list[int | None]]],
+    inputs: Mapping[str, tuple[int, list[Any]]],
     output: str,
     kind: int,
 ) -> None:
@@ -363,4 +363,4 @@ def _write_onnx(
 
 
 if __name__ == "__main__":
-    build(int(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]))
+    build(int(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]) if sys.argv[3:] else installed_code())

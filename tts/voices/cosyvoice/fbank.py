@@ -47,7 +47,7 @@ def _triangles(bins: int, size: int, rate: float) -> Array:
     edges = np.linspace(_mel(np.array(_LOWEST)), _mel(np.array(rate / 2)), bins + 2)
     at = _mel(np.arange(size // 2) * rate / size)[:, None]
     width = edges[1] - edges[0]
-    return np.maximum(0.0, np.minimum((at - edges[:-2]) / width, (edges[2:] - at) / width))
+    return np.asarray(np.maximum(0.0, np.minimum((at - edges[:-2]) / width, (edges[2:] - at) / width)))
 
 
 def _mel(hertz: Array) -> Array:

@@ -33,9 +33,7 @@ _ASIAN = ("zh", "yue", "en", "ja", "ko")
 GENERATIONS = (
     Generation(1, "cosyvoice.yaml", "CosyVoice", "speech_tokenizer_v1.onnx", _ASIAN),
     Generation(2, "cosyvoice2.yaml", "CosyVoice2", "speech_tokenizer_v2.onnx", _ASIAN),
-    Generation(
-        3, "cosyvoice3.yaml", "CosyVoice3", "speech_tokenizer_v3.onnx", (*_ASIAN, "de", "es", "fr", "it", "ru")
-    ),
+    Generation(3, "cosyvoice3.yaml", "CosyVoice3", "speech_tokenizer_v3.onnx", (*_ASIAN, "de", "es", "fr", "it", "ru")),
 )
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 

@@ -130,9 +130,7 @@ def known_speaker(name: str, entry: dict[str, Any], own: Any) -> Likeness:
     try:
         tokens = _in_time(own, entry["flow_prompt_speech_token"], entry["prompt_speech_feat"])
         transcript = own.frontend.tokenizer.decode(entry["prompt_text"][0].tolist())
-        return Likeness(
-            entry["flow_embedding"], _MARK.sub("", transcript), language_of(transcript, None), *tokens
-        )
+        return Likeness(entry["flow_embedding"], _MARK.sub("", transcript), language_of(transcript, None), *tokens)
     except (KeyError, TypeError, AttributeError) as error:
         raise VoiceError(f"spk2info.pt has no embedding for {name!r}.") from error
 

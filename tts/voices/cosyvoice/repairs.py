@@ -49,7 +49,7 @@ def repair(own: Any, generation: Generation) -> None:
         VoiceError: a fault remains.
     """
     # It reads a file with torchaudio.load, which needs more than torchaudio; here samples of the right rate come in.
-    frontend = sys.modules[type(own.frontend).__module__]
+    frontend: Any = sys.modules[type(own.frontend).__module__]
     if hasattr(frontend, "load_wav"):
         frontend.load_wav = lambda samples, rate: samples
     if generation.number > 1:
@@ -111,7 +111,9 @@ def check_cache(encoder: Any) -> None:
 
 
 def check_end_of_prompt(frontend: Any) -> None:
-    """Raises VoiceError if the tokenizer has another number for the mark that the third generation cannot do without."""
-    tokens = frontend.tokenizer.encode(END_OF_PROMPT, allowed_special=frontend.allowed_special)
-    if list(tokens) != [_END_OF_PROMPT_ID]:
-        raise VoiceError(f"The tokenizer encodes {END_OF_PROMPT} as {tokens}; the model's code needs {_END_OF_PROMPT_ID}.")
+    """Raises VoiceError if the tokenizer has another number for the mark that the third generation needs."""
+    tokens = list(frontend.tokenizer.encode(END_OF_PROMPT, allowed_special=frontend.allowed_special))
+    if tokens != [_END_OF_PROMPT_ID]:
+        raise VoiceError(
+            f"The tokenizer makes {tokens} of {END_OF_PROMPT}; the model's code needs {_END_OF_PROMPT_ID}."
+        )

@@ -6,6 +6,7 @@ CosyVoice can change its speed only when nothing is streamed, and ignores the wi
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import cast
 
 import av
 import numpy as np
@@ -57,6 +58,6 @@ class Tempo:
         made = bytearray()
         while True:
             try:
-                made += self._sink.pull().to_ndarray().tobytes()
+                made += cast(av.AudioFrame, self._sink.pull()).to_ndarray().tobytes()
             except (av.BlockingIOError, av.EOFError):
                 return bytes(made)

@@ -11,6 +11,7 @@ import importlib.util
 import logging
 import random
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from pathlib import Path
@@ -41,10 +42,10 @@ def load(folder: Path, generation: Generation, home: Path | None, *, fp16: bool,
         raise VoiceError("vLLM does not run CosyVoice's first generation; only CosyVoice2 and CosyVoice3.")
     # Asked before there may be a stand-in, for it remembers the answer.
     importlib.import_module("transformers.utils").is_torchaudio_available()
-    with _undisturbed(), _code(home) as code:
-        maker = getattr(code, generation.code, None)
+    with undisturbed(), code(home) as module:
+        maker = getattr(module, generation.code, None)
         if maker is None:
-            raise VoiceError(f"The CosyVoice code in {_place(code)} is too old: it has no {generation.code}.")
+            raise VoiceError(f"The CosyVoice code in {_place(module)} is too old: it has no {generation.code}.")
         try:
             with float32_weights():
                 own = maker(str(folder), fp16=fp16, load_trt=tensorrt)
@@ -53,13 +54,16 @@ def load(folder: Path, generation: Generation, home: Path | None, *, fp16: bool,
                 own.model.load_vllm(str(folder / "vllm"))
         except VoiceError:
             raise
-        except Exception as error:  # whatever a broken file, a broken driver or another version of a library makes of it
+        except (
+            Exception
+        ) as error:  # whatever a broken file, a broken driver or another version of a library makes of it
             raise VoiceError(f"{folder} cannot be loaded: {type(error).__name__}: {error}") from error
         return own
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
+def undisturbed() -> Iterator[None]:
+    """Inside, CosyVoice's code may be imported and its objects made; afterwards log and chance are as before."""
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
     numbers = random.getstate(), np.random.get_state(), torch.get_rng_state()
@@ -67,7 +71,9 @@ def _undisturbed() -> Iterator[None]:
     # While it has a handler, basicConfig changes nothing.
     root.addHandler(guard := logging.NullHandler())
     try:
-        with redirect_stdout(sys.stderr):  # it prints; a worker's standard output may be spoken for
+        # It prints, and a worker's standard output may be spoken for. Its warnings are for those who change its code.
+        with redirect_stdout(sys.stderr), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             yield
     finally:
         root.removeHandler(guard)
@@ -80,29 +86,37 @@ def _undisturbed() -> Iterator[None]:
 
 
 @contextmanager
-def _code(home: Path | None) -> Iterator[ModuleType]:
-    """`cosyvoice.cli.cosyvoice` from this checkout, or the one on the path."""
+def code(home: Path | None) -> Iterator[ModuleType]:
+    """`cosyvoice.cli.cosyvoice` from this checkout, or the one on the path; inside, what it needs can be imported.
+
+    Raises:
+        VoiceError: there is none, or what it needs is not installed.
+    """
+    _check_home(home)
+    matcha = _matcha(home)
     with ExitStack() as stack:
-        if home is not None:
-            if not (home / "cosyvoice" / "cli" / "cosyvoice.py").is_file():
-                raise VoiceError(f"{home} is no CosyVoice checkout: there is no cosyvoice/cli/cosyvoice.py in it.")
-        matcha = _matcha(home)
-        if home is not None:
-            loaded = sys.modules.get("cosyvoice")
-            if loaded is not None and Path(loaded.__path__[0]).resolve() != (home / "cosyvoice").resolve():
-                raise VoiceError(f"This process has loaded other CosyVoice code already, from {loaded.__path__[0]}.")
         for place in (home, matcha.parent):
             if place is not None:
                 stack.enter_context(_on_path(place))
         stack.enter_context(standing_in(matcha))
         try:
-            code = importlib.import_module("cosyvoice.cli.cosyvoice")
+            module = importlib.import_module("cosyvoice.cli.cosyvoice")
         except ImportError as error:
             raise VoiceError(
                 f"CosyVoice's code cannot be imported ({error}). Name a checkout of it as cosyvoice_home, and install "
                 "what it needs: pip install 'ola-serve[cosyvoice]'. The package named cosyvoice on PyPI is not it."
             ) from error
-        yield code
+        yield module
+
+
+def _check_home(home: Path | None) -> None:
+    if home is None:
+        return
+    if not (home / "cosyvoice" / "cli" / "cosyvoice.py").is_file():
+        raise VoiceError(f"{home} is no CosyVoice checkout: there is no cosyvoice/cli/cosyvoice.py in it.")
+    loaded = sys.modules.get("cosyvoice.cli.cosyvoice")
+    if loaded is not None and Path(_place(loaded)).resolve().parents[2] != home.resolve():
+        raise VoiceError(f"This process has loaded other CosyVoice code already: {_place(loaded)}.")
 
 
 def _matcha(home: Path | None) -> Path:
