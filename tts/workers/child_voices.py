@@ -34,7 +34,8 @@ class ChildVoice:
         self, fleet: ChildFleet, name: str, languages: tuple[str, ...], recorded: Recorded | None = None
     ) -> None:
         self.name, self.languages, self.slots = name, languages, fleet.slots
-        self._fleet, self._recorded = fleet, recorded
+        self.place = self._fleet = fleet
+        self._recorded = recorded
 
     async def start(self) -> None:
         """Raises VoiceError if the child does not run."""

@@ -161,7 +161,8 @@ class CosyVoiceVoice:
         """`who` is a speaker that the model knows, or one to imitate."""
         self.name, self.sample_rate, self.slots = name, model.sample_rate, model.slots
         self.languages: tuple[str, ...] = model.generation.languages
-        self._model, self._who, self._instructions = model, who, instructions
+        self.place = self._model = model
+        self._who, self._instructions = who, instructions
 
     async def start(self) -> None:
         """See `CosyVoice.start`."""
