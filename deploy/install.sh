@@ -25,6 +25,13 @@ if ! command -v espeak-ng >/dev/null; then # only the tests' second voice
         say "espeak-ng is not installed: tests that speak to the demo model will be skipped"
     fi
 fi
+if ! command -v redis-server >/dev/null; then # only the tests'
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        need redis-server redis-server "the tests of deployments with more than one process use it"
+    else
+        say "redis-server is not installed: tests that need Redis will be skipped"
+    fi
+fi
 
 PYTHON=${PYTHON:-python3}
 "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||

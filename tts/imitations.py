@@ -83,15 +83,15 @@ class Imitations:
 
     async def _imitation(self, recorded: Recorded) -> _Imitation:
         """The imitation of exactly this recording, with the caller as its user."""
-        known = self._made.pop(recorded.name, None)
+        known = self._made.get(recorded.name)
         if known is not None and known.recorded == recorded:
-            self._made[recorded.name] = known  # as the newest
+            self._made[recorded.name] = self._made.pop(recorded.name)  # as the newest
             known.users += 1
             return known
         voices = [imitator.imitate(recorded) for imitator in self._imitators]
-        made = self._made[recorded.name] = _Imitation(
-            recorded, voices, Pool(voices, self._clock, self._places), users=1
-        )
+        self._made.pop(recorded.name, None)
+        made = _Imitation(recorded, voices, Pool(voices, self._clock, self._places), users=1)
+        self._made[recorded.name] = made
         if known is not None:
             await self._tidy(known)
         if len(self._made) > _KEPT:
