@@ -25,6 +25,13 @@ if ! command -v espeak-ng >/dev/null; then # only the tests' second voice
         say "espeak-ng is not installed: tests that speak to the demo model will be skipped"
     fi
 fi
+if ! command -v redis-server >/dev/null; then # only the tests'
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        need redis-server redis-server "the tests of deployments with more than one process use it"
+    else
+        say "redis-server is not installed: tests that need Redis will be skipped"
+    fi
+fi
 
 PYTHON=${PYTHON:-python3}
 "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
@@ -37,7 +44,7 @@ ENGINE=${ENGINE:-$(command -v nvidia-smi >/dev/null && echo gpu || echo cpu)}
 say "creating .venv with the $ENGINE engine (a few minutes and some GB the first time)"
 "$PYTHON" -m venv .venv
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[$ENGINE,redis,train,dev]"
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[$ENGINE,redis,cosyvoice,train,dev]"
 
 # vLLM's CPU wheel asks for these, but only builds for CUDA are published: a broken one breaks every import of
 # Transformers, and vLLM works without them.
@@ -46,5 +53,17 @@ for package in torchvision torchaudio torchcodec; do
         .venv/bin/python -m pip uninstall --quiet --yes "$package" 2>/dev/null || true
     fi
 done
+# CosyVoice's own code, of its first two generations, for the tests: no package, but one holds a copy. Not installed as that
+# package, which would be loaded into every vLLM process and miss most of what it depends on.
+CODE=.venv/share/cosyvoice
+if [ ! -d "$CODE" ]; then
+    say "fetching CosyVoice's code for the tests (56 MB, 3 are kept)"
+    scratch=$(mktemp -d)
+    trap 'rm -rf "$scratch"' EXIT
+    .venv/bin/python -m pip download --quiet --disable-pip-version-check --no-deps --dest "$scratch" xinference==4.1.0
+    .venv/bin/python -m zipfile -e "$scratch"/xinference-*.whl "$scratch/unpacked"
+    mkdir -p "$CODE"
+    cp -r "$scratch"/unpacked/xinference/thirdparty/{cosyvoice,matcha} "$CODE"
+fi
 touch .venv/.installed
 say "done"

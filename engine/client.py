@@ -71,7 +71,7 @@ class VllmEngine:
         self.modalities = frozenset(modality for modality, limit in limits.items() if limit)
 
     async def chat(self, request: dict[str, Any]) -> dict[str, Any]:
-        body, table = chat_body(request | {"stream": False})
+        body, table = self._body(request | {"stream": False})
         try:
             answer = await self._create(body, table)
         except EngineError as error:
@@ -82,10 +82,16 @@ class VllmEngine:
         return content
 
     async def stream_chat(self, request: dict[str, Any]) -> AsyncGenerator[str, None]:
-        body, table = chat_body(request | {"stream": True})
+        body, table = self._body(request | {"stream": True})
         async with aclosing(self._resent(body, table) if table else await self._create(body, table)) as events:
             async for event in events:
                 yield event
+
+    def _body(self, request: dict[str, Any]) -> tuple[ChatCompletionRequest, Mapping[str, Attachment]]:
+        body, table = chat_body(request)
+        if table and not self.modalities:
+            raise EngineError("This model takes text only: it cannot see or hear attachments.", param="messages")
+        return body, table
 
     async def _resent(self, body: ChatCompletionRequest, table: Mapping[str, Attachment]) -> AsyncGenerator[str, None]:
         """The events of a request with attachments, started again if the engine process has lost one.

@@ -26,6 +26,7 @@ from loadtests.questions import chat
 from loadtests.report import against_plain, against_stock
 from loadtests.servers import Server, ours, stock
 from loadtests.speech import report as speech_report
+from loadtests.workers import report as workers_report
 
 DEMO = Path(__file__).parents[1] / "models" / "ola-demo"
 
@@ -95,7 +96,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.only in (None, "speech"):
         say("speech, with a scripted model and voice")
         print(f"\nPlanning and dispatch of speech\n\n{speech_report(markdown=options.markdown)}", flush=True)
-    if options.only == "speech":
+    if options.only in (None, "workers"):
+        say("speech over worker processes and Redis")
+        print(f"\nSpeech over worker processes\n\n{workers_report(markdown=options.markdown)}", flush=True)
+    if options.only in ("speech", "workers"):
         return
     with ExitStack() as stack:
         say("starting our server")
@@ -138,7 +142,9 @@ def parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, list[str
     parser.add_argument("--tokens", type=int, default=64, help="length of an answer (default: 64)")
     parser.add_argument("--streams", type=numbers, default=[1, 8, 32], help="loads for stock vLLM (default: 1,8,32)")
     parser.add_argument("--users", type=numbers, default=[1, 8, 16], help="loads for plain PyTorch (default: 1,8,16)")
-    parser.add_argument("--only", choices=("text", "image", "plain", "speech"), help="one part instead of all")
+    parser.add_argument(
+        "--only", choices=("text", "image", "plain", "speech", "workers"), help="one part instead of all"
+    )
     parser.add_argument("--markdown", action="store_true", help="tables for LOG.md")
     return parser.parse_known_args(arguments)
 

@@ -22,6 +22,7 @@ from server.metrics import Metrics
 from server.parts import Parts
 from server.settings import Settings
 from server.store import Store
+from server.voices import add_voice, delete_voice, list_voices
 from tts.speaker import Speaker
 
 _CHAT_DOCS: dict[str, Any] = {
@@ -29,6 +30,22 @@ _CHAT_DOCS: dict[str, Any] = {
         "required": True,
         "description": "OpenAI's chat completion body with vLLM's extra fields; see docs/api.md for what is ours.",
         "content": {"application/json": {"schema": {"type": "object", "required": ["messages"]}}},
+    }
+}
+
+_VOICE_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["name", "audio_sample", "transcript", "consent"],
+    "properties": {key: {"type": "string"} for key in ("name", "audio_sample", "transcript", "consent", "language")},
+}
+_VOICE_DOCS: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "description": "A form with the recording as a file, or JSON with the recording in base64; see docs/api.md.",
+        "content": {
+            "multipart/form-data": {"schema": _VOICE_SCHEMA},
+            "application/json": {"schema": _VOICE_SCHEMA},
+        },
     }
 }
 
@@ -64,6 +81,7 @@ def create_app(settings: Settings, engine: Engine, speaker: Speaker | None, stor
     app.add_middleware(Boundary, metrics=parts.metrics)
     app.add_exception_handler(HTTPException, answer_failure)
     _add_chat(app, parts)
+    _add_voices(app, parts)
     _add_operations(app, parts)
     return app
 
@@ -87,6 +105,23 @@ def _add_chat(app: FastAPI, parts: Parts) -> None:
                 return dict(served)
         message = f"The model {model_id!r} does not exist."
         raise RequestError(message, status=404, param="model", code="model_not_found")
+
+
+def _add_voices(app: FastAPI, parts: Parts) -> None:
+    @app.get("/v1/audio/voices")
+    async def voices() -> dict[str, Any]:
+        """The voices that an answer may have."""
+        return await list_voices(parts)
+
+    @app.post("/v1/audio/voices", openapi_extra=_VOICE_DOCS)
+    async def new_voice(request: Request) -> dict[str, Any]:
+        """Keep a recorded voice, with its owner's consent."""
+        return await add_voice(request, parts)
+
+    @app.delete("/v1/audio/voices/{name}")
+    async def no_voice(name: str) -> dict[str, Any]:
+        """Delete a recorded voice and its recording."""
+        return await delete_voice(name, parts)
 
 
 def _add_operations(app: FastAPI, parts: Parts) -> None:

@@ -1,4 +1,4 @@
-"""Reads a request's body as a JSON object, with a bound on its size. Knows no field of it."""
+"""Reads a request's body, as a JSON object or as it is, with a bound on its size. Knows no field of it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ async def read_object(request: Request, max_bytes: int) -> dict[str, Any]:
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise RequestError("The body must be sent as Content-Type: application/json.", status=415)
-    raw = await _read(request, max_bytes)
+    raw = await read_body(request, max_bytes)
     try:
         body = from_json(raw, allow_inf_nan=False)
     except ValueError as error:
@@ -30,7 +30,13 @@ async def read_object(request: Request, max_bytes: int) -> dict[str, Any]:
     return body
 
 
-async def _read(request: Request, max_bytes: int) -> bytearray:
+async def read_body(request: Request, max_bytes: int) -> bytearray:
+    """The body as it is. Cancelling it leaves the rest of the body unread.
+
+    Raises:
+        RequestError: more than `max_bytes` (413).
+        starlette.requests.ClientDisconnect: the client left while sending.
+    """
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > max_bytes:
         raise _too_large(max_bytes)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from functools import partial
 from time import perf_counter
 from typing import Any
@@ -33,15 +33,15 @@ async def complete_chat(request: Request, parts: Parts) -> Response:
     return WholeAnswer(partial(_answer, parts, body, asked.speech))
 
 
-@contextmanager
-def _narrator(parts: Parts, speech: Speech | None) -> Iterator[Narrator | None]:
+@asynccontextmanager
+async def _narrator(parts: Parts, speech: Speech | None) -> AsyncGenerator[Narrator | None, None]:
     """The voice of an answer that is to be spoken. Entered first: what would be refused begins nothing."""
     if speech is None:
         yield None
         return
     if parts.speaker is None:
         raise RequestError("This server has no voice, so it answers in text only.", param="modalities", code="no_voice")
-    with parts.speaker.admit(speech.voice) as place:
+    async with parts.speaker.admit(speech.voice) as place:
         yield Narrator(place, speech.format, parts.metrics.spoken)
 
 
@@ -52,7 +52,7 @@ async def _prepare(parts: Parts, body: dict[str, Any]) -> None:
 
 
 async def _stream(parts: Parts, body: dict[str, Any], speech: Speech | None, emit: Emit) -> None:
-    with _narrator(parts, speech) as narrator:
+    async with _narrator(parts, speech) as narrator:
         await _prepare(parts, body)
         async with closing(parts.engine.stream_chat(body)) as events:
             if speech is None or narrator is None:
@@ -71,7 +71,7 @@ async def _pass_on(parts: Parts, events: AsyncGenerator[str, None], emit: Emit) 
 
 
 async def _answer(parts: Parts, body: dict[str, Any], speech: Speech | None) -> dict[str, Any]:
-    with _narrator(parts, speech) as narrator:
+    async with _narrator(parts, speech) as narrator:
         await _prepare(parts, body)
         completion = await parts.engine.chat(body)
         if speech is not None and narrator is not None:

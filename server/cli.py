@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -25,8 +26,6 @@ from server.welcome import welcome
 
 if TYPE_CHECKING:
     from argparse import Namespace
-
-    from tts.speaker import Limits
 
 DEMO = Path(__file__).parents[1] / "models" / "ola-demo"
 
@@ -48,9 +47,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     serve.add_argument("--model", default=str(DEMO), help="checkpoint folder or hub id (default: the demo model)")
     serve.add_argument("--host", help="address to listen on (default: OLA_HOST or 127.0.0.1)")
     serve.add_argument("--port", type=int, help="port to listen on (default: OLA_PORT or 8000)")
+    commands.add_parser("tts-worker", help="speak for servers, on this machine or another", add_help=False)
     options, rest = parser.parse_known_args(arguments)
+    if options.command == "tts-worker":
+        from tts.workers.cli import main as tts_worker
+
+        return tts_worker(rest)
     given = {name: value for name in ("host", "port") if (value := getattr(options, name)) is not None}
-    serve_model(Settings(**given), options.model, rest)
+    try:
+        settings = Settings(**given)
+    except ValidationError as error:
+        sys.exit(problems(error))
+    return serve_model(settings, options.model, rest)
 
 
 def serve_model(settings: Settings, model: str, rest: Sequence[str]) -> None:
@@ -68,6 +76,9 @@ def serve_model(settings: Settings, model: str, rest: Sequence[str]) -> None:
     listener = bound(settings)
     say("Importing the engine")
     from engine.client import engine_arguments
+    from server.voicing import VoicingError
+    from tts.registry import RegistryError
+    from tts.voice import VoiceError
 
     if not any(option.split("=")[0] == "--served-model-name" for option in rest):
         rest = [*rest, "--served-model-name", *served_names(model)]
@@ -75,7 +86,9 @@ def serve_model(settings: Settings, model: str, rest: Sequence[str]) -> None:
     try:
         uvloop.run(run(settings, parsed, listener))
     except ValidationError as error:  # how vLLM reports a model or an option that it cannot take
-        sys.exit("\n".join(f"ola serve: {problem['msg'].removeprefix('Value error, ')}" for problem in error.errors()))
+        sys.exit(problems(error))
+    except (VoicingError, VoiceError, RegistryError) as error:
+        sys.exit(f"ola serve: {error}")
     except KeyboardInterrupt:
         say("Stopped")
 
@@ -85,14 +98,16 @@ async def run(settings: Settings, arguments: Namespace, listener: socket.socket)
     from engine.client import vllm_engine
     from server.app import create_app
     from server.store import MemoryStore
-    from tts.speaker import default_speaker
+    from server.voicing import speaking
 
     started = perf_counter()
-    say(f"Loading {arguments.model} (half a minute on a CPU, minutes for a large model)")
-    async with vllm_engine(arguments) as engine:
+    async with AsyncExitStack() as stack:
+        # The voice first: that it cannot speak is known at once.
+        speaker = await stack.enter_async_context(speaking(settings))
+        say(f"Loading {arguments.model} (half a minute on a CPU, minutes for a large model)")
+        engine = await stack.enter_async_context(vllm_engine(arguments))
         say(f"Engine loaded after {perf_counter() - started:.0f} s; warming up")
         await warm_up(engine)
-        speaker = default_speaker(speech_limits(settings)) if settings.voice else None
         app = create_app(
             settings, engine, speaker, MemoryStore(settings.audio_ttl_seconds, settings.max_stored_answers)
         )
@@ -101,20 +116,9 @@ async def run(settings: Settings, arguments: Namespace, listener: socket.socket)
         )
         server = uvicorn.Server(config)
         listener.listen()  # whoever reads the next line may connect at once
-        say(f"Ready after {perf_counter() - started:.0f} s. Try:\n\n{welcome(address(listener), arguments.model)}\n")
+        shown = welcome(address(listener), arguments.model, sees="image" in engine.modalities)
+        say(f"Ready after {perf_counter() - started:.0f} s. Try:\n\n{shown}\n")
         await server.serve(sockets=[listener])
-
-
-def speech_limits(settings: Settings) -> Limits:
-    """What the settings say about speaking."""
-    from tts.speaker import Limits
-
-    return Limits(
-        look_ahead=settings.look_ahead_seconds,
-        idle_flush=settings.idle_flush_seconds,
-        patience=settings.voice_patience_seconds,
-        first_sound=settings.max_first_sound_seconds,
-    )
 
 
 async def warm_up(engine: Engine) -> None:
@@ -156,6 +160,16 @@ def served_names(model: str) -> list[str]:
 def address(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def problems(error: ValidationError) -> str:
+    """One line for each thing that is wrong with the settings or with vLLM's options."""
+    lines = []
+    for problem in error.errors(include_input=False, include_context=False, include_url=False):
+        ours = error.title == Settings.__name__ and problem["loc"]
+        setting = f"OLA_{str(problem['loc'][0]).upper()}: " if ours else ""
+        lines.append(f"ola serve: {setting}{problem['msg'].removeprefix('Value error, ')}")
+    return "\n".join(lines)
 
 
 def say(line: str) -> None:

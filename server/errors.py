@@ -13,9 +13,15 @@ from starlette.exceptions import HTTPException
 
 from engine.api import EngineError
 from server.media.errors import MediaError
+from tts.imitations import CannotImitateError
+from tts.lending import LendingError
 from tts.pool import BusyError
+from tts.registry import RegistryError
+from tts.speaker import FixedVoiceError, TakenNameError
 from tts.voice import UnknownVoiceError, VoiceError
 
+_LENT = {"recording": "audio_sample", "lang": "language"}
+"""Where the field of a lent voice has another name in a request."""
 _TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 
 
@@ -53,6 +59,16 @@ def describe(error: BaseException) -> Failure:
             return _failure(error.status, error.message, error.param)
         case UnknownVoiceError():
             return _failure(400, str(error), "audio.voice", "unknown_voice")
+        case CannotImitateError():
+            return _failure(400, str(error), code="voice_cannot_imitate")
+        case LendingError():
+            return _failure(400, str(error), _LENT.get(error.field, error.field), "invalid_voice")
+        case TakenNameError():
+            return _failure(409, str(error), "name", "voice_exists")
+        case FixedVoiceError():
+            return _failure(400, str(error), "name", "voice_is_built_in")
+        case RegistryError():
+            return _failure(503, "The recorded voices cannot be reached now.", code="voices_unavailable")
         case BusyError():
             message = f"The voice is busy. Try again in {ceil(error.retry_after)} s."
             retry = {"Retry-After": str(ceil(error.retry_after))}

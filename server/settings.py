@@ -1,7 +1,47 @@
 """What an operator may set by `OLA_...` variables. The only module that reads the environment."""
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+Voice = Literal["espeak", "remote", "cosyvoice", "workers", "none"]
+_BOOLEANS: dict[object, Voice] = {
+    **dict.fromkeys((True, "true", "1", "yes", "on"), "espeak"),
+    **dict.fromkeys((False, "false", "0", "no", "off"), "none"),
+}
+
+
+def _voice(value: object) -> object:
+    """Before there were several, a voice was on or off."""
+    value = value.strip().lower() if isinstance(value, str) else value
+    return _BOOLEANS.get(value, value) if isinstance(value, bool | str) else value
+
+
+def _names(value: object) -> object:
+    """Names with commas between them."""
+    return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
+
+
+def _object(value: object) -> object:
+    """JSON, as an error of the field if it is none."""
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def _data_folder() -> Path:
+    """Where programs keep what belongs to their user (XDG Base Directory Specification)."""
+    given = Path(os.environ.get("XDG_DATA_HOME", ""))
+    if given.is_absolute():
+        return given
+    try:
+        return Path.home() / ".local" / "share"
+    except RuntimeError:  # a user without a home, as in some containers
+        return Path("/var/lib")
 
 
 class Settings(BaseSettings):
@@ -13,7 +53,56 @@ class Settings(BaseSettings):
     port: int = Field(
         default=8000, ge=0, le=65535, description="Port to listen on; 8000 is what OpenAI-style clients try."
     )
-    voice: bool = Field(default=True, description="Whether to load a voice. Without one, audio answers are refused.")
+    voice: Annotated[Voice, BeforeValidator(_voice)] = Field(
+        default="espeak",
+        description="Who speaks. Without a voice (none), audio answers are refused. `true` is espeak, `false` is none.",
+    )
+    redis_url: str | None = Field(
+        default=None,
+        description="Redis that the processes of a deployment share. Recorded voices are kept there, not in files.",
+    )
+    voices_folder: Path = Field(
+        default_factory=lambda: _data_folder() / "ola" / "voices",
+        description="Where recorded voices are kept without Redis. Made when the first one is added.",
+    )
+    remote_voice_url: str | None = Field(
+        default=None, description="Address of the speech server of the voice `remote`, as OpenAI's SDKs would get it."
+    )
+    remote_voice_model: str | None = Field(
+        default=None, description="What the speech server calls its model. Left out, it chooses."
+    )
+    remote_voice_names: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)] = Field(
+        default=("alloy",),
+        description="The speech server's voices, with commas between them. The first is also `default`.",
+    )
+    remote_voice_key: SecretStr | None = Field(
+        default=None, description="The speech server's key. Sent as a bearer token, never logged."
+    )
+    remote_voice_slots: int = Field(
+        default=4,
+        ge=1,
+        description="Units that the speech server speaks at a time. About its knee: more only wait there.",
+    )
+    remote_voice_sample_rate: int = Field(
+        default=24_000, ge=8_000, le=192_000, description="Hz of the speech server's `pcm`, which does not say it."
+    )
+    remote_voice_fields: Annotated[dict[str, Any], NoDecode, BeforeValidator(_object)] = Field(
+        default_factory=dict, description="JSON object of more fields for the speech server, such as `instructions`."
+    )
+    remote_voice_imitates: bool = Field(
+        default=False,
+        description="Whether the speech server imitates `ref_audio`, as vLLM-Omni does. Others ignore it silently.",
+    )
+    cosyvoice_model: str | None = Field(
+        default=None, description="Folder or hub id of the model of the voice `cosyvoice`."
+    )
+    cosyvoice_home: Path | None = Field(
+        default=None,
+        description="Folder with CosyVoice's own code, which is no package. Left out, it must be importable.",
+    )
+    cosyvoice_slots: int = Field(
+        default=4, ge=1, description="Units that a CosyVoice process speaks at a time. Its knee is at 4 to 8 on a GPU."
+    )
     fetch_urls: bool = Field(
         default=False,
         description="Whether attachments may be URLs. Off: a server that fetches is a door into its network.",
@@ -63,3 +152,17 @@ class Settings(BaseSettings):
         description="How long a voice may be silent inside a unit before it is spoken elsewhere. "
         "Above what a slow voice needs to its first sound.",
     )
+
+    @model_validator(mode="after")
+    def _voice_has_what_it_needs(self) -> Settings:
+        needed = {
+            "remote": ("remote_voice_url", self.remote_voice_url),
+            "cosyvoice": ("cosyvoice_model", self.cosyvoice_model),
+            "workers": ("redis_url", self.redis_url),
+        }
+        name, value = needed.get(self.voice, ("", "nothing"))
+        if not value:
+            raise ValueError(f"OLA_VOICE={self.voice} needs OLA_{name.upper()}")
+        if self.voice == "remote" and not self.remote_voice_names and not self.remote_voice_imitates:
+            raise ValueError("OLA_VOICE=remote needs OLA_REMOTE_VOICE_NAMES, or OLA_REMOTE_VOICE_IMITATES=true")
+        return self

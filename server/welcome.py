@@ -1,7 +1,7 @@
 """What a fresh server says: commands to paste that show its model at work.
 
 A checkpoint may bring files to show in `examples/`, with `examples.json` naming what to ask of each and what it should
-answer, as the demo model does; for others there is a blue square.
+answer, as the demo model does; for others there is a blue square, or a greeting if they cannot see.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ BODY = "BODY"
 """Stands for the file's bytes while the request is put together."""
 
 
-def welcome(url: str, model: str) -> str:
-    """Commands for a server at `url` with the checkpoint `model`, a folder or a hub id."""
+def welcome(url: str, model: str, *, sees: bool = True) -> str:
+    """Commands for a server at `url` with the checkpoint `model`, a folder or a hub id; `sees`: it takes pictures."""
     folder = Path(model) / "examples"
     index = folder / "examples.json"
     if not index.is_file():
-        return curl(url, request(PICTURE, "What do you see?"), SQUARE)
+        return curl(url, request(PICTURE, "What do you see?"), SQUARE) if sees else curl(url, request("", "Hello!"), "")
     shown = json.loads(index.read_text(encoding="utf-8"))
     return "\n\n".join(shown_command(url, folder, example) for example in shown)
 
@@ -38,9 +38,11 @@ def shown_command(url: str, folder: Path, example: dict[str, str]) -> str:
 
 
 def request(kind: str, question: str) -> str:
-    """A chat completion's JSON body with one attachment, whose bytes are still to be put in."""
-    value = {"data": BODY, "format": "wav"} if kind == RECORDING else {"url": HEADS[kind] + BODY}
-    content: list[dict[str, Any]] = [{"type": kind, kind: value}]
+    """A chat completion's JSON body with one attachment, whose bytes are still to be put in; without a kind none."""
+    content: list[dict[str, Any]] = []
+    if kind:
+        value = {"data": BODY, "format": "wav"} if kind == RECORDING else {"url": HEADS[kind] + BODY}
+        content.append({"type": kind, kind: value})
     if question:
         content.append({"type": "text", "text": question})
     return json.dumps({"messages": [{"role": "user", "content": content}], "temperature": 0, "max_tokens": 64})

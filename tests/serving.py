@@ -9,11 +9,11 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 
 @asynccontextmanager
-async def serving(app: FastAPI) -> AsyncGenerator[str, None]:
+async def serving(app: ASGIApp) -> AsyncGenerator[str, None]:
     """Serve `app` while the block runs; gives the base URL, `http://127.0.0.1:port`."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = _Server(uvicorn.Config(app, log_config=None, ws="none", timeout_graceful_shutdown=1))

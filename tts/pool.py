@@ -1,6 +1,7 @@
 """The workers of one voice: who speaks the next unit, how fast they are, how long a new answer would wait.
 
-Knows no text. A slot goes to the unit whose sound is needed first: earliest deadline first (Liu and Layland, 1973).
+Knows no text. Voices in one place share its slots. A slot goes to the unit whose sound is needed first: earliest
+deadline first (Liu and Layland, 1973).
 """
 
 from __future__ import annotations
@@ -71,12 +72,47 @@ class Pace:
 
 
 @dataclass(slots=True, eq=False)
+class Slots:
+    """Those of one place, whose voices may be in several pools."""
+
+    busy: int = 0
+    pools: list[Pool] = field(default_factory=list)
+
+
+class Places:
+    """The places of a speaker's voices. A voice without a `place` is one of its own."""
+
+    def __init__(self) -> None:
+        self._slots: dict[object, Slots] = {}
+
+    def enter(self, voice: Voice, pool: Pool) -> Slots:
+        """The slots of this voice's place, with `pool` among those that use them."""
+        slots = self._slots.setdefault(getattr(voice, "place", voice), Slots())
+        if pool not in slots.pools:
+            slots.pools.append(pool)
+        return slots
+
+    def leave(self, pool: Pool) -> None:
+        """Forget a pool, and the places that no other one uses."""
+        for place, slots in list(self._slots.items()):
+            if pool in slots.pools:
+                slots.pools.remove(pool)
+                if not slots.pools:
+                    del self._slots[place]
+
+
+@dataclass(slots=True, eq=False)
 class Worker:
-    """A voice in one place, and how much it has to do."""
+    """A voice in one place."""
 
     voice: Voice
-    busy: int = 0
+    slots: Slots
     rests_until: float = float("-inf")
+
+    @property
+    def load(self) -> float:
+        """The share of its slots that is in use."""
+        return self.slots.busy / self.voice.slots
 
 
 @dataclass(slots=True, eq=False)
@@ -96,11 +132,12 @@ class _Waiter:
 class Pool:
     """Interchangeable workers of one voice."""
 
-    def __init__(self, voices: Sequence[Voice], clock: Clock) -> None:
-        """`voices` have one name."""
+    def __init__(self, voices: Sequence[Voice], clock: Clock, places: Places | None = None) -> None:
+        """`voices` have one name. `places` are those that pools share with each other; None: with nobody."""
         self.name = voices[0].name
         self.pace = Pace()
-        self._workers, self._clock = [Worker(voice) for voice in voices], clock
+        self._clock, self._places = clock, places or Places()
+        self._workers = [Worker(voice, self._places.enter(voice, self)) for voice in voices]
         self._waiting: list[_Waiter] = []
         self._numbers = count()
         self._silent = 0
@@ -112,8 +149,17 @@ class Pool:
 
     @property
     def busy(self) -> int:
-        """Slots in use."""
-        return sum(worker.busy for worker in self._workers)
+        """Slots in use, also by other voices in the same places."""
+        return sum(worker.slots.busy for worker in self._workers)
+
+    def join(self, voice: Voice) -> None:
+        """Have one more worker."""
+        self._workers.append(Worker(voice, self._places.enter(voice, self)))
+        self._grant()
+
+    def close(self) -> None:
+        """Use no place any more. Units that are being spoken give their slots back all the same."""
+        self._places.leave(self)
 
     async def acquire(self, deadline: float, *, first: bool = False, letters: int = 0) -> Worker:
         """A worker with a slot for one unit whose sound is needed at `deadline`; give it back with `release`.
@@ -137,10 +183,11 @@ class Pool:
 
     def release(self, worker: Worker, *, failed: bool = False) -> None:
         """Give a slot back. A worker that `failed` is asked last for a while."""
-        worker.busy -= 1
+        worker.slots.busy -= 1
         if failed:
             worker.rests_until = self._clock() + _REST
-        self._grant()
+        for pool in sorted({self, *worker.slots.pools}, key=Pool._earliest):
+            pool._grant()
 
     @property
     def full(self) -> bool:
@@ -151,9 +198,14 @@ class Pool:
         """Predicted seconds until a unit that is needed at `deadline` gets a slot, whether it has lined up or not."""
         if not self.full:
             return 0.0
-        earlier = (waiter.letters for waiter in self._waiting if waiter.deadline < deadline)
+        earlier = (
+            pool.pace.work_of(waiter.letters)
+            for pool in self._neighbours()
+            for waiter in pool._waiting
+            if waiter.deadline < deadline
+        )
         begun = self.busy * self.pace.unit_seconds / 2
-        return (begun + sum(map(self.pace.work_of, earlier))) / self.slots
+        return (begun + sum(earlier)) / self.slots
 
     @contextmanager
     def expect(self) -> Iterator[Callable[[], None]]:
@@ -178,9 +230,9 @@ class Pool:
         Before it come the answers that are still silent (at least as many as slots are in use) and the units that are
         late already.
         """
-        now = self._clock()
-        late = sum(waiter.deadline <= now and not waiter.first for waiter in self._waiting)
-        ahead = max(self._silent, self.busy) + late
+        now, pools = self._clock(), self._neighbours()
+        late = sum(waiter.deadline <= now and not waiter.first for pool in pools for waiter in pool._waiting)
+        ahead = max(sum(pool._silent for pool in pools), self.busy) + late
         return self.pace.first_sound + self.pace.unit_seconds * max(0, ahead - self.slots + 1) / self.slots
 
     def admit(self, limit: float) -> None:
@@ -210,7 +262,7 @@ class Pool:
             worker = self._free(waiter.avoid)
             if worker is not None:
                 self._waiting.remove(waiter)
-                worker.busy += 1
+                worker.slots.busy += 1
                 waiter.worker = worker
                 waiter.granted.set()
 
@@ -218,5 +270,13 @@ class Pool:
         now = self._clock()
         others = [worker for worker in self._workers if worker is not avoid] or self._workers
         rested = [worker for worker in others if worker.rests_until <= now] or others
-        free = [worker for worker in rested if worker.busy < worker.voice.slots]
-        return min(free, key=lambda worker: worker.busy / worker.voice.slots, default=None)
+        free = [worker for worker in rested if worker.slots.busy < worker.voice.slots]
+        return min(free, key=lambda worker: worker.load, default=None)
+
+    def _neighbours(self) -> set[Pool]:
+        """This pool and those of other voices in its places."""
+        return {self, *(pool for worker in self._workers for pool in worker.slots.pools)}
+
+    def _earliest(self) -> float:
+        """When the first unit that waits is needed."""
+        return min((waiter.deadline for waiter in self._waiting), default=float("inf"))

@@ -5,19 +5,21 @@ Knows no voice, except which ones are there when nobody configures any.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass
-from itertools import chain
 from random import getrandbits
 from time import monotonic
+from typing import Literal
 
 import anyio
 
 from tts.answer import Answer, Manner
 from tts.events import Event
+from tts.imitations import CannotImitateError, Imitations
 from tts.plan import Planner
-from tts.pool import Pool
+from tts.pool import Places, Pool
+from tts.recorded import Imitator, Recorded, Registry
 from tts.voice import UnknownVoiceError, Voice
 from tts.voices.espeak import OPENAI_ALIASES, espeak_voices
 
@@ -39,38 +41,132 @@ class Limits:
     """Predicted wait for the first sound, above which new answers are refused."""
 
 
-class Speaker:
-    """Speaks any number of answers at a time."""
+class TakenNameError(Exception):
+    """A voice or an alias has this name already."""
 
-    def __init__(self, voices: Sequence[Voice], aliases: Mapping[str, str], limits: Limits | None = None) -> None:
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is a voice with the name {name!r} already.")
+
+
+class FixedVoiceError(Exception):
+    """A voice that is the server's own cannot be deleted."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The voice {name!r} is the server's own and cannot be deleted.")
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """A name that may be asked for, and what it is."""
+
+    name: str
+    kind: Literal["built-in", "alias", "recorded"]
+    languages: tuple[str, ...]
+    """BCP-47 tags. Of a recorded voice that of its recording, if it is known."""
+
+
+class Speaker:
+    """Speaks any number of answers at a time, with voices of its own and with recorded ones."""
+
+    def __init__(
+        self,
+        voices: Sequence[Voice],
+        aliases: Mapping[str, str],
+        limits: Limits | None = None,
+        *,
+        registry: Registry | None = None,
+        imitators: Sequence[Imitator] = (),
+    ) -> None:
         """Voices of the same name are workers: each unit goes to one that is free. `aliases` maps further names.
+
+        `registry` holds recorded voices, which every one of the `imitators` can imitate; None: there are none. Both
+        stay the caller's to close.
 
         Raises:
             UnknownVoiceError: an alias names no voice.
         """
-        self._voices, self._limits = list(voices), limits or Limits()
-        named: dict[str, list[Voice]] = {}
+        self._voices, self._limits = list[Voice](), limits or Limits()
+        self._pools, self._aliases, self._places = dict[str, Pool](), dict[str, str](), Places()
+        self._imitations = None if registry is None else Imitations(registry, imitators, monotonic, self._places)
         for voice in voices:
-            named.setdefault(voice.name, []).append(voice)
-        self._pools = {name: Pool(workers, monotonic) for name, workers in named.items()}
-        self._aliases = dict(aliases)
-        for alias in self._aliases:
-            self.resolve(alias)
+            self.join(voice)
+        self.alias(aliases)
 
-    def names(self) -> list[str]:
-        """Every name that `say` accepts: the voices', then the aliases."""
-        return list(chain(self._pools, self._aliases))
+    def join(self, voice: Voice) -> None:
+        """Have one more voice, or one more worker of a voice. It is not started, but closed with the others."""
+        self._voices.append(voice)
+        if pool := self._pools.get(voice.name):
+            pool.join(voice)
+        else:
+            self._pools[voice.name] = Pool([voice], monotonic, self._places)
+
+    def alias(self, aliases: Mapping[str, str]) -> None:
+        """Have further names for voices. A voice of the same name goes before its alias.
+
+        Raises:
+            UnknownVoiceError: an alias names no voice.
+        """
+        for name in aliases.values():
+            if name not in self._pools:
+                raise UnknownVoiceError(name, self._own_names())
+        self._aliases |= aliases
+
+    async def names(self) -> list[str]:
+        """Every name that `say` accepts: the voices', the aliases, then the recorded voices'.
+
+        Raises:
+            RegistryError: the recorded voices cannot be read.
+        """
+        return self._own_names() + await self._recorded_names()
+
+    async def offered(self) -> list[Offered]:
+        """Every name with what it is.
+
+        Raises:
+            RegistryError: the recorded voices cannot be read.
+        """
+        languages = {voice.name: voice.languages for voice in self._voices}
+        own = [Offered(name, "built-in", languages[name]) for name in self._pools]
+        aliases = [Offered(name, "alias", languages[self._aliases[name]]) for name in self._own_names()[len(own) :]]
+        return own + aliases + [await self._recorded(name) for name in await self._recorded_names()]
 
     def resolve(self, name: str) -> Pool:
-        """The workers behind this name or alias.
+        """The workers behind this name or alias of the speaker's own; recorded voices are not among them.
 
         Raises:
             UnknownVoiceError: there are none.
         """
-        pool = self._pools.get(self._aliases.get(name, name))
+        pool = self._pools.get(name) or self._pools.get(self._aliases.get(name, name))
         if pool is None:
-            raise UnknownVoiceError(name, self.names())
+            raise UnknownVoiceError(name, self._own_names())
         return pool
+
+    async def add(self, recorded: Recorded) -> None:
+        """Keep a recorded voice; the next answer may have it.
+
+        Raises:
+            CannotImitateError: it could not be heard here.
+            TakenNameError: its name is in use.
+            RegistryError: it cannot be kept now.
+        """
+        if self._imitations is None:
+            raise CannotImitateError
+        self._imitations.check()
+        if recorded.name in self._own_names() or not await self._imitations.registry.add(recorded):
+            raise TakenNameError(recorded.name)
+
+    async def delete(self, name: str) -> None:
+        """Delete a recorded voice with its recording. Answers that have begun with it are spoken to their end.
+
+        Raises:
+            FixedVoiceError: it is no recorded voice.
+            UnknownVoiceError: there is none of this name.
+            RegistryError: it cannot be deleted now.
+        """
+        if name in self._own_names():
+            raise FixedVoiceError(name)
+        if self._imitations is None or not await self._imitations.delete(name):
+            raise UnknownVoiceError(name, await self.names())
 
     async def start(self) -> None:
         """Get every voice ready, so that the first answer waits for none. `say` works without it.
@@ -81,58 +177,88 @@ class Speaker:
         for voice in self._voices:
             await voice.start()
 
-    @contextmanager
-    def admit(self, voice: str) -> Iterator[Place]:
+    @asynccontextmanager
+    async def admit(self, voice: str) -> AsyncGenerator[Place, None]:
         """Room for one answer, before anything of it is begun. While it is silent, later ones count on it.
 
         Raises:
             UnknownVoiceError: there is no such voice.
+            CannotImitateError: there is, but nobody who imitates it.
+            RegistryError: whether there is one cannot be known now.
             BusyError: the first sound would come too late; nothing was begun.
         """
-        pool = self.resolve(voice)
-        pool.admit(self._limits.first_sound)
-        with pool.expect() as sounds:
-            yield Place(self, pool.name, sounds)
+        async with self._workers(voice) as pool:
+            pool.admit(self._limits.first_sound)
+            with pool.expect() as sounds:
+                yield Place(pool, self._limits, sounds)
 
-    def say(
-        self,
-        text: AsyncIterable[str],
-        voice: str,
-        *,
-        speed: float = 1.0,
-        lang: str | None = None,
-        sounds: Callable[[], None] = lambda: None,
-    ) -> Speech:
+    @asynccontextmanager
+    async def say(
+        self, text: AsyncIterable[str], voice: str, *, speed: float = 1.0, lang: str | None = None
+    ) -> AsyncGenerator[AsyncGenerator[Event, None], None]:
         """Speak one answer whose text comes in any pieces: `async with speaker.say(...) as events`.
 
-        `lang` is a BCP-47 tag for text whose script does not tell; `speed` 2.0 is twice as fast; `sounds` is called at
-        the first sound. A unit that fails is spoken again by another worker without repeating a sample, and skipped
-        with an event if that fails too. Closing `text` is the caller's part. What `text` raises comes out as a group.
+        `lang` is a BCP-47 tag for text whose script does not tell; `speed` 2.0 is twice as fast. A unit that fails is
+        spoken again by another worker without repeating a sample, and skipped with an event if that fails too. Closing
+        `text` is the caller's part. What `text` raises comes out as a group.
 
         Raises:
-            UnknownVoiceError: at once, there is no such voice.
+            UnknownVoiceError, CannotImitateError, RegistryError: on entering, as `admit` does.
         """
-        manner = Manner(speed, lang, getrandbits(31), self._limits.look_ahead, self._limits.patience)
-        planner = Planner(lang, idle_flush=self._limits.idle_flush)
-        return _saying(Answer(planner, self.resolve(voice), manner, monotonic, sounds), text)
+        async with (
+            self._workers(voice) as pool,
+            Place(pool, self._limits, lambda: None).say(text, speed=speed, lang=lang) as events,
+        ):
+            yield events
 
     async def close(self) -> None:
         """Close every voice. Safe to call twice."""
+        if self._imitations is not None:
+            await self._imitations.close()
         for voice in self._voices:
             await voice.close()
+
+    def _own_names(self) -> list[str]:
+        return list(self._pools) + [alias for alias in self._aliases if alias not in self._pools]
+
+    async def _recorded_names(self) -> list[str]:
+        """Without those that the speaker's own voices or aliases hide."""
+        if self._imitations is None:
+            return []
+        own = self._own_names()
+        return [name for name in await self._imitations.registry.names() if name not in own]
+
+    async def _recorded(self, name: str) -> Offered:
+        assert self._imitations is not None
+        recorded = await self._imitations.registry.get(name)
+        return Offered(name, "recorded", (recorded.lang,) if recorded and recorded.lang else ())
+
+    @asynccontextmanager
+    async def _workers(self, name: str) -> AsyncGenerator[Pool, None]:
+        """The workers of a voice while the block runs. Those of its own are found without a look at the registry."""
+        if self._imitations is None or name in self._own_names():
+            yield self.resolve(name)
+            return
+        async with self._imitations.workers(name) as pool:
+            if pool is None:
+                raise UnknownVoiceError(name, await self.names())
+            yield pool
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """What an admitted answer speaks through."""
 
-    speaker: Speaker
-    voice: str
+    pool: Pool
+    limits: Limits
     sounds: Callable[[], None]
+    """Called at the first sound."""
 
     def say(self, text: AsyncIterable[str], *, speed: float = 1.0, lang: str | None = None) -> Speech:
         """See `Speaker.say`."""
-        return self.speaker.say(text, self.voice, speed=speed, lang=lang, sounds=self.sounds)
+        manner = Manner(speed, lang, getrandbits(31), self.limits.look_ahead, self.limits.patience)
+        planner = Planner(lang, idle_flush=self.limits.idle_flush)
+        return _saying(Answer(planner, self.pool, manner, monotonic, self.sounds), text)
 
 
 @asynccontextmanager

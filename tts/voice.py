@@ -22,7 +22,11 @@ class UnknownVoiceError(Exception):
 
 
 class Voice(Protocol):
-    """One way of speaking, in one place. Used by many answers at a time; those of one name are interchangeable."""
+    """One way of speaking, in one place. Used by many answers at a time; those of one name are interchangeable.
+
+    A voice may have an attribute `place`, any hashable object: voices with equal ones, such as those of one process,
+    share its `slots`. Without it, a voice has its slots for itself.
+    """
 
     name: str
     sample_rate: int

@@ -7,8 +7,8 @@ from typing import Any
 import anyio
 import pytest
 
-from server.cli import speech_limits
 from server.settings import Settings
+from server.voicing import speech_limits
 from tests.scripted_engine import ScriptedEngine
 from tests.server.served import ASK, SPOKEN, quick_voice, served, spoken_bytes
 from tts.speaker import Limits
@@ -99,6 +99,8 @@ async def test_the_documentation_lists_what_is_served() -> None:
         "/v1/chat/completions",
         "/v1/models",
         "/v1/models/{model_id}",
+        "/v1/audio/voices",
+        "/v1/audio/voices/{name}",
         "/health",
         "/ready",
         "/metrics",
@@ -115,7 +117,7 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("OLA_PORT", "9000")
     monkeypatch.setenv("OLA_VOICE", "false")
     settings = Settings()
-    assert (settings.port, settings.voice) == (9000, False)
+    assert (settings.port, settings.voice) == (9000, "none")
 
 
 def test_the_settings_of_speech_reach_the_speaker(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 
 from tests.scripted_voice import ScriptedVoice
 from tts.events import Event, Sound
@@ -16,6 +17,12 @@ SENTENCES = [f"Sentence number {number} is said here." for number in ("one", "tw
 async def text(*pieces: str) -> AsyncIterator[str]:
     for piece in pieces:
         yield piece
+
+
+async def enter(block: AbstractAsyncContextManager[object]) -> None:
+    """Enter and leave."""
+    async with block:
+        pass
 
 
 async def all_of(speech: Speech) -> list[Event]:

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
@@ -29,6 +30,14 @@ LONG = "There is a good deal more to be said about this. " * 400
 @pytest.fixture
 async def process() -> AsyncIterator[EspeakProcess]:
     process = EspeakProcess()
+    with anyio.fail_after(60):
+        yield process
+    await process.close()
+
+
+@pytest.fixture
+async def impatient() -> AsyncIterator[EspeakProcess]:
+    process = EspeakProcess(patience=0.8)
     with anyio.fail_after(60):
         yield process
     await process.close()
@@ -186,6 +195,58 @@ async def test_a_dead_child_fails_its_unit_and_is_replaced(process: EspeakProces
             pass
     assert len(await spoken(voice, "And on we go."))
     assert process.pid != dead
+
+
+async def test_a_child_that_hangs_is_replaced(impatient: EspeakProcess) -> None:
+    process, voice = impatient, EspeakVoice("default", impatient)
+    await process.start()
+    hanging = process.pid
+    assert hanging is not None
+    os.kill(hanging, signal.SIGSTOP)
+    with pytest.raises(VoiceError, match="ended"):
+        await spoken(voice, "Nobody says this.")
+    assert len(await spoken(voice, "And on we go."))
+    assert process.pid != hanging
+    with pytest.raises(ProcessLookupError):
+        os.kill(hanging, 0)
+
+
+async def test_a_child_that_hangs_with_a_unit_nobody_wants_is_replaced(impatient: EspeakProcess) -> None:
+    process, voice = impatient, EspeakVoice("default", impatient)
+    chunks = process.speak(LONG, ["en-us"], 80)
+    await first_chunk(chunks)
+    hanging = process.pid
+    assert hanging is not None
+    os.kill(hanging, signal.SIGSTOP)
+    await chunks.aclose()
+    with pytest.raises(VoiceError, match="ended"):
+        await process.status()
+    assert len(await spoken(voice, "And on we go."))
+    assert process.pid != hanging
+
+
+async def test_a_child_with_nothing_to_do_is_left_alone(impatient: EspeakProcess) -> None:
+    process, voice = impatient, EspeakVoice("default", impatient)
+    assert len(await spoken(voice, "Hello."))
+    first = process.pid
+    await anyio.sleep(1.0)
+    assert len(await spoken(voice, "Hello."))
+    assert process.pid == first
+
+
+async def test_a_parent_that_was_held_up_does_not_blame_the_child(impatient: EspeakProcess) -> None:
+    process, voice = impatient, EspeakVoice("default", impatient)
+    await process.start()
+    first = process.pid
+
+    async def hold_up() -> None:
+        await anyio.lowlevel.checkpoint()
+        time.sleep(1.0)  # noqa: ASYNC251
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(spoken, voice, "Hello, how are you?")
+        tasks.start_soon(hold_up)
+    assert process.pid == first
 
 
 async def test_the_process_ends_with_its_last_voice(process: EspeakProcess) -> None:

@@ -138,6 +138,21 @@ async def test_espeak_speaks_on_when_its_process_dies() -> None:
     assert not any(isinstance(event, Skipped) for event in rest)
 
 
+async def test_espeak_speaks_on_when_its_process_hangs() -> None:
+    process = EspeakProcess(patience=0.8)
+    speaking = Speaker([EspeakVoice("default", process)], {})
+    try:
+        undisturbed = await heard(speaking.say(text(SENTENCES[0]), "default"))
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGSTOP)
+        with anyio.fail_after(10):
+            events = await all_of(speaking.say(text(SENTENCES[0]), "default"))
+    finally:
+        await speaking.close()
+    assert sound_of(events) == undisturbed
+    assert not any(isinstance(event, Skipped) for event in events)
+
+
 # Leaving
 
 

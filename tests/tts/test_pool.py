@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from tests.scripted_voice import ScriptedVoice
-from tts.pool import BusyError, Pool, Worker
+from tts.pool import BusyError, Places, Pool, Worker
 
 pytestmark = pytest.mark.anyio
 
@@ -192,3 +193,88 @@ async def test_how_long_a_unit_would_wait_for_a_slot() -> None:
         group.cancel_scope.cancel()
     workers.release(one)
     workers.release(two)
+
+
+# Voices in one place
+
+
+class Sharing(ScriptedVoice):
+    """A voice in a place that others may share."""
+
+    def __init__(self, name: str, place: object, slots: int = 1) -> None:
+        super().__init__(name, slots=slots)
+        self.place = place
+
+
+def neighbours(slots: int = 1) -> tuple[Pool, Pool, Places]:
+    places, clock = Places(), Clock()
+    anna, bert = (Pool([Sharing(name, "here", slots)], clock, places) for name in ("anna", "bert"))
+    return anna, bert, places
+
+
+async def test_voices_in_one_place_share_its_slots() -> None:
+    anna, bert, _ = neighbours(slots=2)
+    first, second = await anna.acquire(0.0), await bert.acquire(0.0)
+    assert (anna.busy, bert.busy, anna.full, bert.full) == (2, 2, True, True)
+    with anyio.move_on_after(0.01) as scope:
+        await anna.acquire(0.0)
+    assert scope.cancelled_caught
+    anna.release(first)
+    bert.release(second)
+    assert (anna.busy, bert.busy) == (0, 0)
+
+
+async def test_a_slot_goes_to_the_earliest_deadline_of_all_voices_there() -> None:
+    anna, bert, _ = neighbours()
+    worker, order = await anna.acquire(0.0), list[str]()
+
+    async def wait(pool: Pool, deadline: float) -> None:
+        got = await pool.acquire(deadline)
+        order.append(f"{pool.name} {deadline:.0f}")
+        await anyio.lowlevel.checkpoint()
+        pool.release(got)
+
+    async with anyio.create_task_group() as group:
+        for pool, deadline in ((anna, 4.0), (bert, 3.0), (bert, 1.0), (anna, 2.0)):
+            group.start_soon(wait, pool, deadline)
+        await anyio.wait_all_tasks_blocked()
+        anna.release(worker)
+    assert order == ["bert 1", "anna 2", "bert 3", "anna 4"]
+
+
+async def test_answers_with_other_voices_of_the_place_count() -> None:
+    anna, bert, _ = neighbours()
+    for pool in (anna, bert):
+        pool.pace.learn(first_sound=0.5, unit_seconds=2.0, audio_seconds=2.0, letters=20)
+    with bert.expect():
+        assert anna.predicted() == pytest.approx(2.5)
+        with pytest.raises(BusyError):
+            anna.admit(1.0)
+    anna.admit(1.0)
+    worker = await bert.acquire(0.0)
+    async with anyio.create_task_group() as group:
+        group.start_soon(bert.acquire, 1.0)
+        await anyio.wait_all_tasks_blocked()
+        assert anna.wait(2.0) == pytest.approx(1.0 + bert.pace.work_of(0))
+        group.cancel_scope.cancel()
+    bert.release(worker)
+
+
+async def test_voices_elsewhere_have_slots_of_their_own() -> None:
+    places = Places()
+    anna, bert = (Pool([Sharing(name, name)], Clock(), places) for name in ("anna", "bert"))
+    await anna.acquire(0.0)
+    assert not bert.full
+    carl, dora = (Pool([ScriptedVoice(slots=1)], Clock(), places) for _ in range(2))
+    await carl.acquire(0.0)
+    assert not dora.full
+
+
+async def test_a_place_is_forgotten_with_its_last_pool() -> None:
+    anna, bert, places = neighbours()
+    worker = await bert.acquire(0.0)
+    anna.close()
+    anna.close()
+    bert.release(worker)
+    bert.close()
+    assert not places._slots

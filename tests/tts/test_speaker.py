@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.scripted_voice import ScriptedVoice
-from tests.tts.speaking import SENTENCES, all_of, heard, quick, samples, silence, sound_of, speaker, spoken, text
+from tests.tts.speaking import SENTENCES, all_of, enter, heard, quick, samples, silence, sound_of, speaker, spoken, text
 from tts.events import Begun, Ended, Sound
 from tts.loudness import amplified, gain_of
 from tts.pool import BusyError
@@ -268,12 +268,12 @@ async def test_answers_are_refused_when_the_first_sound_would_come_too_late() ->
     voice = quick(slots=1)
     speaking = speaker(voice, first_sound=1.0)
     speaking.resolve("default").pace.learn(first_sound=0.2, unit_seconds=0.6, audio_seconds=2.0, letters=30)
-    with speaking.admit("default") as first, speaking.admit("default"):
-        with pytest.raises(BusyError) as refused, speaking.admit("default"):
-            pass
+    async with speaking.admit("default") as first, speaking.admit("default"):
+        with pytest.raises(BusyError) as refused:
+            await enter(speaking.admit("default"))
         assert refused.value.predicted == pytest.approx(1.4)
         assert await heard(first.say(text(SENTENCES[0]), lang="en"))
-        with speaking.admit("default"):  # the first one is no longer silent
+        async with speaking.admit("default"):  # the first one is no longer silent
             pass
     assert voice.langs == ["en"]
 
@@ -294,13 +294,13 @@ async def test_the_pace_is_measured() -> None:
 
 async def test_an_unknown_voice_lists_the_known_at_once() -> None:
     speaking = Speaker([ScriptedVoice("default"), ScriptedVoice("anna")], {"alloy": "anna"})
-    assert speaking.names() == ["default", "anna", "alloy"]
+    assert await speaking.names() == ["default", "anna", "alloy"]
     assert speaking.resolve("alloy").name == "anna"
     with pytest.raises(UnknownVoiceError, match=r"bert.*default, anna, alloy") as raised:
-        speaking.say(text("unheard"), "bert")
-    assert raised.value.known == speaking.names()
-    with pytest.raises(UnknownVoiceError), speaking.admit("bert"):
-        pass
+        await enter(speaking.say(text("unheard"), "bert"))
+    assert raised.value.known == await speaking.names()
+    with pytest.raises(UnknownVoiceError):
+        await enter(speaking.admit("bert"))
 
 
 async def test_an_alias_of_nothing_is_refused() -> None:
@@ -308,10 +308,35 @@ async def test_an_alias_of_nothing_is_refused() -> None:
         Speaker([ScriptedVoice("default")], {"alloy": "anna"})
 
 
+async def test_voices_and_workers_may_come_later() -> None:
+    speaking = Speaker([busy := quick(slots=1, gate=anyio.Event())], {"alloy": "default", "anna": "default"})
+    async with anyio.create_task_group() as group:
+        group.start_soon(heard, speaking.say(text(SENTENCES[0]), "default"))
+        await anyio.wait_all_tasks_blocked()
+        group.start_soon(heard, speaking.say(text(SENTENCES[1]), "default"))
+        await anyio.wait_all_tasks_blocked()
+        speaking.join(later := quick(slots=1))  # and takes what waits
+        await later.until_idle()
+        await anyio.wait_all_tasks_blocked()
+        assert (busy.said, later.said) == ([SENTENCES[0]], [SENTENCES[1]])
+        group.cancel_scope.cancel()
+    speaking.join(anna := quick(name="anna"))
+    speaking.alias({"echo": "anna"})
+    assert await speaking.names() == ["default", "anna", "alloy", "echo"]
+    for name in ("anna", "echo"):
+        await heard(speaking.say(text(SENTENCES[2]), name))
+    assert anna.said == [SENTENCES[2]] * 2
+    with pytest.raises(UnknownVoiceError):
+        speaking.alias({"nova": "carl"})
+    await speaking.close()
+    assert later.closed
+    assert anna.closed
+
+
 async def test_voices_of_one_name_are_workers() -> None:
     one, two = quick(slots=1), quick(slots=1)
     speaking = speaker(one, two)
-    assert speaking.names() == ["default"]
+    assert await speaking.names() == ["default"]
     await heard(speaking.say(text(" ".join(SENTENCES)), "default"))
     assert one.said
     assert two.said

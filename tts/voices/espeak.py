@@ -36,7 +36,8 @@ class EspeakVoice:
     def __init__(self, name: str, process: EspeakProcess, *, lang: str = "en", variant: str | None = None) -> None:
         """`lang` is spoken when the text does not say otherwise; `variant` is one of espeak's, such as `f3`."""
         self.name = name
-        self._process, self._lang, self._variant = process, lang, variant
+        self.place = self._process = process
+        self._lang, self._variant = lang, variant
         process.join(self)
 
     async def start(self) -> None:

@@ -1,31 +1,19 @@
-"""The parent's end of the espeak child process: starts it, numbers the requests, hands out the replies.
-
-Knows frames and processes, no languages. One process serves every answer; it is started when first needed and again
-when it has died.
-"""
+"""The parent's end of the espeak child process: what is asked of it, and what comes back. Knows no languages."""
 
 from __future__ import annotations
 
-import asyncio
-import itertools
 import json
-import math
-import sys
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
-from pathlib import Path
-from typing import cast
 
-import anyio
-from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
-
-import tts
 from tts.voice import VoiceError
-from tts.voices.frames import Frame, FrameDecoder, Kind
+from tts.voices.child import ChildProcess
+from tts.voices.frames import Kind
 
-_PACKAGE_ROOT = Path(tts.__file__).parent.parent
-_STDIN, _STDOUT = 0, 1
+_PATIENCE = 3.0
+"""Seconds; a word takes it milliseconds. Less than a speaker's patience, so that the unit finds a new child when it is
+spoken again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,72 +28,12 @@ class ProcessStatus:
     """Samples made."""
 
 
-class _Child(asyncio.SubprocessProtocol):
-    """One run of the program. Replies go to whoever waits for their number; the others are dropped."""
-
-    def __init__(self) -> None:
-        self._decoder = FrameDecoder()
-        self._replies: dict[int, MemoryObjectSendStream[Frame]] = {}
-        self._numbers = itertools.count(1)
-        self._transport: asyncio.SubprocessTransport | None = None
-        self._ended = asyncio.Event()
-        self.alive = True
-
-    @property
-    def pid(self) -> int:
-        assert self._transport is not None
-        return self._transport.get_pid()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.SubprocessTransport, transport)
-
-    def pipe_data_received(self, fd: int, data: bytes) -> None:
-        for frame in self._decoder.feed(data):
-            if reply := self._replies.get(frame.number):
-                reply.send_nowait(frame)
-
-    def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
-        self.alive = False
-        if fd == _STDOUT:  # all that the process said has been handed out
-            for reply in self._replies.values():
-                reply.close()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._ended.set()
-
-    def ask(self, kind: Kind, payload: bytes) -> tuple[int, MemoryObjectReceiveStream[Frame]]:
-        """Send a request; its replies come through the stream, which ends early if the process does."""
-        number = next(self._numbers)
-        # Without a bound, so that one slow listener delays no other: the text bounds what comes.
-        self._replies[number], replies = anyio.create_memory_object_stream[Frame](math.inf)
-        self._write(Frame(kind, number, payload))
-        return number, replies
-
-    def forget(self, number: int, *, cancel: bool) -> None:
-        """Want no more replies to a request, and, with `cancel`, no more work for it."""
-        self._replies.pop(number).close()
-        if cancel and self.alive:
-            self._write(Frame(Kind.CANCEL, number))
-
-    def _write(self, frame: Frame) -> None:
-        assert self._transport is not None
-        cast(asyncio.WriteTransport, self._transport.get_pipe_transport(_STDIN)).write(frame.pack())
-
-    async def end(self) -> None:
-        """Kill the process and wait until it is gone."""
-        assert self._transport is not None
-        self.alive = False
-        self._transport.close()
-        await self._ended.wait()
-
-
 class EspeakProcess:
     """eSpeak NG in a process of its own, shared by any number of voices and answers."""
 
-    def __init__(self) -> None:
-        self._child: _Child | None = None
-        self._starting = asyncio.Lock()
-        self._closed = False
+    def __init__(self, patience: float = _PATIENCE) -> None:
+        """A child that has something to say and is silent for `patience` seconds is killed and replaced."""
+        self._process = ChildProcess("espeak", "tts.voices.espeak_child", patience=patience)
         self._users: set[object] = set()
 
     def join(self, user: object) -> None:
@@ -121,7 +49,7 @@ class EspeakProcess:
     @property
     def pid(self) -> int | None:
         """The child's process id, None before the first start."""
-        return self._child.pid if self._child else None
+        return self._process.pid
 
     async def start(self) -> None:
         """Start the child, if it does not run, and wait until it answers."""
@@ -136,7 +64,7 @@ class EspeakProcess:
             VoiceError: no such voice, or the process ended.
         """
         payload = json.dumps({"text": text, "voices": voices, "rate": rate}).encode()
-        async with aclosing(self._replies(Kind.SAY, payload)) as replies:
+        async with aclosing(self._process.replies(Kind.SAY, payload)) as replies:
             async for frame in replies:
                 if frame.kind is Kind.FAILED:
                     raise VoiceError(frame.payload.decode())
@@ -149,49 +77,10 @@ class EspeakProcess:
         Raises:
             VoiceError: the process ended.
         """
-        async with aclosing(self._replies(Kind.STATUS)) as replies:
+        async with aclosing(self._process.replies(Kind.STATUS)) as replies:
             frame = await anext(replies)
             return ProcessStatus(**json.loads(frame.payload))
 
     async def close(self) -> None:
         """End the child; what is in flight raises VoiceError, and so does what is asked afterwards."""
-        self._closed = True
-        async with self._starting:
-            if self._child:
-                await self._child.end()
-
-    async def _replies(self, kind: Kind, payload: bytes = b"") -> AsyncGenerator[Frame, None]:
-        child = await self._running()
-        number, replies = child.ask(kind, payload)
-        last = False
-        try:
-            async for frame in replies:
-                last = frame.kind.is_last
-                yield frame
-                if last:
-                    return
-            raise VoiceError("The espeak process ended before it had spoken.")
-        finally:
-            child.forget(number, cancel=not last)
-            replies.close()
-
-    async def _running(self) -> _Child:
-        async with self._starting:
-            if self._closed:
-                raise VoiceError("The espeak process was closed.")
-            if self._child is None or not self._child.alive:
-                await self._restart()
-            assert self._child is not None
-            return self._child
-
-    async def _restart(self) -> None:
-        if self._child:
-            await self._child.end()
-        program = (sys.executable, "-m", "tts.voices.espeak_child")
-        try:
-            # From the folder that holds this package: the child finds it there without being installed.
-            _, self._child = await asyncio.get_running_loop().subprocess_exec(
-                _Child, *program, cwd=_PACKAGE_ROOT, stderr=None
-            )
-        except OSError as error:
-            raise VoiceError(f"The espeak process does not start: {error}") from error
+        await self._process.close()

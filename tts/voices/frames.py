@@ -13,10 +13,10 @@ _HEADER = struct.Struct("<BII")
 
 
 class Kind(IntEnum):
-    """What a frame says. The first three go to the child, the others come from it."""
+    """What a frame says. The first three go to the child, and so does RECORDED; the others come from it."""
 
     SAY = 1
-    """JSON object with `text`, `voices` (names to try in order) and `rate`."""
+    """JSON object: to espeak `text`, `voices` (names to try in order) and `rate`; to a worker `tts.workers.job.Job`."""
     CANCEL = 2
     STATUS = 3
     """To the child empty, from it a JSON object."""
@@ -25,6 +25,10 @@ class Kind(IntEnum):
     DONE = 5
     FAILED = 6
     """The reason, UTF-8."""
+    ALIVE = 7
+    """Sent about once a second by a program that is to be killed when it hangs; its number means nothing."""
+    RECORDED = 8
+    """A recorded voice to imitate from now on, as `tts.workers.job.packed_recording` makes it. Without a reply."""
 
     @property
     def is_last(self) -> bool:

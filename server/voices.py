@@ -1,0 +1,136 @@
+"""GET, POST and DELETE /v1/audio/voices: which voices there are, and recorded ones that come and go."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from functools import partial
+from time import time
+from typing import Any
+
+from anyio import to_thread
+from pydantic import BaseModel, ConfigDict, StrictStr
+from starlette.datastructures import FormData, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
+
+from server.body import read_body, read_object
+from server.errors import RequestError
+from server.parts import Parts
+from tts.lending import MAX_BYTES, lent
+from tts.recorded import Recorded
+from tts.speaker import Offered, Speaker
+from tts.voice import UnknownVoiceError
+
+_MAX_BODY = MAX_BYTES * 4 // 3 + 65_536
+"""A recording in base64, and the words beside it."""
+
+
+class _Lending(BaseModel):
+    """OpenAI's fields, with the transcript that imitation needs; `consent` is the statement itself."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: StrictStr
+    audio_sample: bytes
+    transcript: StrictStr
+    consent: StrictStr
+    language: StrictStr | None = None
+
+
+async def list_voices(parts: Parts) -> dict[str, Any]:
+    """Every name that `voice` may be. Raises RegistryError (503) if the recorded ones cannot be read."""
+    offered = [] if parts.speaker is None else await parts.speaker.offered()
+    return {"object": "list", "data": [_described(voice) for voice in offered]}
+
+
+async def add_voice(request: Request, parts: Parts) -> dict[str, Any]:
+    """Keep a recorded voice. Cancelling it keeps the voice or does not.
+
+    Raises:
+        RequestError, LendingError, TakenNameError, CannotImitateError, RegistryError: it is not kept.
+    """
+    speaker = _speaker(parts)
+    fields = await (_form(request) if _is_form(request) else _json(request))
+    asked = _Lending.model_validate(fields)
+    make = partial(lent, asked.name, asked.audio_sample, asked.transcript, asked.consent, asked.language)
+    recorded = await to_thread.run_sync(partial(make, created=time()))
+    await speaker.add(recorded)
+    return _added(recorded)
+
+
+async def delete_voice(name: str, parts: Parts) -> dict[str, Any]:
+    """Delete a recorded voice and its recording.
+
+    Raises:
+        RequestError, FixedVoiceError, RegistryError: nothing was deleted.
+    """
+    try:
+        await _speaker(parts).delete(name)
+    except UnknownVoiceError as error:
+        raise RequestError(str(error), status=404, param="name", code="unknown_voice") from error
+    return {"object": "audio.voice.deleted", "id": name, "name": name, "deleted": True}
+
+
+def _speaker(parts: Parts) -> Speaker:
+    if parts.speaker is None:
+        raise RequestError("This server has no voice.", code="no_voice")
+    return parts.speaker
+
+
+def _described(voice: Offered) -> dict[str, Any]:
+    languages = list(voice.languages)
+    return {"object": "audio.voice", "id": voice.name, "name": voice.name, "kind": voice.kind, "languages": languages}
+
+
+def _added(recorded: Recorded) -> dict[str, Any]:
+    offered = Offered(recorded.name, "recorded", (recorded.lang,) if recorded.lang else ())
+    return _described(offered) | {"created_at": int(recorded.created)}
+
+
+def _is_form(request: Request) -> bool:
+    return request.headers.get("content-type", "").lower().startswith("multipart/form-data")
+
+
+async def _json(request: Request) -> dict[str, Any]:
+    """The recording in base64, with or without a data URI's head."""
+    fields = await read_object(request, _MAX_BODY)
+    sample = fields.get("audio_sample")
+    if isinstance(sample, str):
+        try:
+            encoded = sample.partition(",")[2] if sample.startswith("data:") else sample
+            fields["audio_sample"] = base64.b64decode(encoded, validate=True)
+        except binascii.Error as error:
+            raise RequestError("audio_sample is not valid base64.", param="audio_sample") from error
+    return fields
+
+
+async def _form(request: Request) -> dict[str, Any]:
+    """The recording as a file, everything else as text."""
+    raw = await read_body(request, _MAX_BODY)
+
+    async def stream() -> AsyncGenerator[bytes, None]:
+        yield bytes(raw)
+
+    try:
+        async with aclosing(stream()) as pieces:
+            form = await MultiPartParser(request.headers, pieces, max_files=1, max_fields=10).parse()
+    except (MultiPartException, KeyError) as error:
+        raise RequestError(f"The body is not a valid form: {error}.", code="invalid_form") from error
+    try:
+        return await _fields(form)
+    finally:
+        await form.close()
+
+
+async def _fields(form: FormData) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for name, value in form.multi_items():
+        if name in fields:
+            raise RequestError(f"{name} is given twice.", param=name)
+        fields[name] = await value.read() if isinstance(value, UploadFile) else value
+    if isinstance(fields.get("audio_sample"), str):
+        raise RequestError("audio_sample must be sent as a file.", param="audio_sample")
+    return fields
