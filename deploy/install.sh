@@ -25,6 +25,13 @@ if ! command -v espeak-ng >/dev/null; then # only the tests' second voice
         say "espeak-ng is not installed: tests that speak to the demo model will be skipped"
     fi
 fi
+if ! command -v redis-server >/dev/null; then # only the tests' and the bench's Redis
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        need redis-server redis-server "is between gateways and voice workers in the tests"
+    else
+        say "redis-server is not installed: tests of voice workers over Redis will be skipped"
+    fi
+fi
 
 PYTHON=${PYTHON:-python3}
 "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||

@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
+from typing import Any
 
 import anyio
 
@@ -28,7 +29,7 @@ from tts.workers.redis_voices import redis_fleet
 COUNTS = (1, 2, 4, 8, 16)
 UNITS = 8
 """For each worker; so many that the beginning and the end of a turn do not rule its rate."""
-SCRIPT = {"seconds_per_char": 0.05, "chunk_seconds": 0.1, "rtf": 0.5, "slots": 1}
+SCRIPT: dict[str, Any] = {"seconds_per_char": 0.05, "chunk_seconds": 0.1, "rtf": 0.5, "slots": 1}
 TEXT = "A sentence of about forty letters it is."
 """Two seconds of sound, for which the scripted voice takes one."""
 LEAST = 0.9
