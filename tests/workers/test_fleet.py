@@ -214,7 +214,9 @@ async def test_recorded_voices_are_imitated_by_workers(redis_server: RedisServer
     anna = table.voices["anna"] = recording("anna", "Hi.", 1.5)
     async with keys.connect(redis_server.url, -1) as redis, anyio.create_task_group() as group:
         repertoire = Repertoire("mimic", [], mimic, table)
-        group.start_soon(RedisWorker(redis, "host-1-x", repertoire, 3, Figures(3)).run, stopping, 1.0)
+        mimicking = RedisWorker(redis, "host-1-x", repertoire, 3, Figures(3))
+        await mimicking.start()
+        group.start_soon(mimicking.run, stopping, 1.0)
         async with redis_fleet(redis_server.url) as fleet:
             voice = fleet.imitate(anna)
             await until(lambda: voice.slots == 3)

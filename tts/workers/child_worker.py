@@ -60,6 +60,9 @@ class ChildWorker:
         """It answers, so it is."""
         return True
 
+    async def start(self) -> None:
+        """The parent asks when it wants to know."""
+
     async def run(self, stopping: anyio.Event, drain_seconds: float) -> None:
         """Answer until the parent closes the pipe or `stopping` is set; then finish what is in hand, in
         `drain_seconds` at most."""

@@ -129,6 +129,7 @@ async def _serve(options: argparse.Namespace, worker: Worker, repertoire: Repert
             if listener is not None:
                 server = OperationsServer(operations(worker, stopping, figures))
                 group.start_soon(server.serve, [listener], name="operations")
+            await worker.start()
             _log.info("ready: %s, %d voices", repertoire.offer.label, len(repertoire.offer.voices))
             await worker.run(stopping, options.drain_seconds)
             group.cancel_scope.cancel()
