@@ -7,6 +7,7 @@ import sys
 import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from typing import Any
 
 import anyio
 import pytest
@@ -94,7 +95,7 @@ async def until_steady(port: int) -> None:
 
 
 async def test_a_reader_who_stops_in_the_middle_of_a_unit(redis_server: RedisServer) -> None:
-    quick = {"seconds_per_char": 1.0, "rtf": 0.0, "slots": 1}
+    quick: dict[str, Any] = {"seconds_per_char": 1.0, "rtf": 0.0, "slots": 1}
     port = free_port()
     async with worker(redis_server.url, "--port", str(port), **quick), speaking(redis_server.url) as (_, fleet):
         (voice,) = fleet.voices()
