@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
+from typing import Any
 
 import anyio
 
@@ -26,11 +27,11 @@ from tts.voice import WIRE_RATE, Voice
 from tts.workers.redis_voices import redis_fleet
 
 COUNTS = (1, 2, 4, 8, 16)
-UNITS = 8
+UNITS = 4
 """For each worker; so many that the beginning and the end of a turn do not rule its rate."""
-SCRIPT = {"seconds_per_char": 0.05, "chunk_seconds": 0.1, "rtf": 0.5, "slots": 1}
-TEXT = "A sentence of about forty letters it is."
-"""Two seconds of sound, for which the scripted voice takes one."""
+SCRIPT: dict[str, Any] = {"seconds_per_char": 0.05, "chunk_seconds": 0.1, "rtf": 0.5, "slots": 1}
+TEXT = "A unit of some hundred letters, which is what the planner makes of two sentences once sound is buffered."
+"""Five seconds of sound, for which the scripted voice takes two and a half."""
 LEAST = 0.9
 """Of the rate of so many times one worker."""
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import anyio
 
 from tests.scripted_voice import ScriptedVoice
 from tests.tts.speaking import SENTENCES, sound_of, spoken
+from tests.workers.processes import figures
 from tts.events import Begun, Event, Skipped
 from tts.speaker import Limits, Speaker, Speech
 from tts.voice import WIRE_RATE
 from tts.workers.redis_voices import RedisFleet, redis_fleet
 
 STORY = " ".join(SENTENCES)
-SCRIPT = {"seconds_per_char": 0.03, "rtf": 0.2, "delay": 0.05, "slots": 2}
+SCRIPT: dict[str, Any] = {"seconds_per_char": 0.03, "rtf": 0.2, "delay": 0.05, "slots": 2}
 """A sentence of a good second, made in a quarter of it."""
 
 
@@ -51,6 +53,11 @@ async def until(true: Callable[[], bool], seconds: float = 10.0) -> float:
         while not true():  # noqa: ASYNC110
             await anyio.sleep(0.005)
     return anyio.current_time() - begun
+
+
+async def until_idle(port: int) -> float:
+    """Wait until a worker speaks nothing; returns how long it took."""
+    return await until(lambda: not figures(port)["ola_worker_busy"])
 
 
 @asynccontextmanager

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
 import anyio
 import anyio.to_thread
-import httpx
 from prometheus_client.parser import text_string_to_metric_families
 from redis.asyncio import Redis
 
@@ -28,16 +29,15 @@ SCRIPTED = "tests.workers.voices:scripted"
 class RedisServer:
     """Debian's redis-server on a socket of its own, keeping what it is told as docs/workers.md says it should."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._options = options or ("--appendonly", "yes", "--appendfsync", "always")
         self._process: subprocess.Popen[str] | None = None
         self.url = f"unix://{folder / 'redis.sock'}"
 
     def start(self) -> None:
         """Return when it answers."""
         command = ["redis-server", "--port", "0", "--unixsocket", str(self._folder / "redis.sock")]
-        command += ["--dir", str(self._folder), "--save", "", *self._options]
+        command += ["--dir", str(self._folder), "--save", "", "--appendonly", "yes", "--appendfsync", "everysec"]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, process_group=0)
         assert self._process.stdout is not None
         lines = iter(self._process.stdout.readline, "")
@@ -56,6 +56,10 @@ class RedisServer:
         assert self._process.stdout is not None
         self._process.stdout.close()
 
+    def forget(self) -> None:
+        """Lose what was kept, while it is stopped: as a Redis without `appendonly` does."""
+        shutil.rmtree(self._folder / "appendonlydir")
+
     async def ask(self, *command: str) -> Any:
         async with Redis.from_url(self.url, protocol=2) as redis:
             return await redis.execute_command(*command)  # type: ignore[no-untyped-call]
@@ -72,25 +76,24 @@ class RedisServer:
             while await self.keys():  # noqa: ASYNC110
                 await anyio.sleep(0.005)
 
-    async def until_begun(self, attempt: int = 1) -> Begun:
-        """Wait until a worker has begun with some unit."""
-        async with Redis.from_url(self.url, protocol=2) as redis:
-            while True:
-                async for sound in redis.scan_iter("ola:tts:sound:*"):
-                    for _, fields in await redis.xrange(sound):
-                        if fields[b"kind"] == b"begun" and int(fields[b"attempt"]) == attempt:
-                            work = await anext(redis.scan_iter("ola:tts:work:*"))
-                            (pending,) = await redis.xpending_range(work, keys.GROUP, "-", "+", 1)
-                            return Begun(pending["consumer"].decode(), sound.decode())
-                await anyio.sleep(0.005)
+    async def until_begun(self, attempt: int = 1, seconds: float = 20.0) -> int:
+        """Wait until a worker has begun with some unit, as the how many-th; its process id."""
+        with anyio.fail_after(seconds):
+            async with Redis.from_url(self.url, protocol=2) as redis:
+                while (worker := await _who_has_begun(redis, attempt)) is None:  # noqa: ASYNC110
+                    await anyio.sleep(0.005)
+        return int(worker.split("-")[-2])
 
 
-class Begun:
-    """Who has a unit."""
-
-    def __init__(self, worker: str, sound: str) -> None:
-        self.pid = int(worker.split("-")[-2])
-        self.sound = sound
+async def _who_has_begun(redis: Any, attempt: int) -> str | None:
+    async for sound in redis.scan_iter("ola:tts:sound:*"):
+        for _, fields in await redis.xrange(sound):
+            if fields[b"kind"] == b"begun" and int(fields[b"attempt"]) == attempt:
+                async for work in redis.scan_iter("ola:tts:work:*"):
+                    for pending in await redis.xpending_range(work, keys.GROUP, "-", "+", 100):
+                        if pending["times_delivered"] == attempt:
+                            return str(pending["consumer"].decode())
+    return None
 
 
 @asynccontextmanager
@@ -116,10 +119,12 @@ def free_port() -> int:
         return port
 
 
-async def figures(port: int) -> dict[str, float]:
-    """What a worker counts, by name."""
-    async with httpx.AsyncClient() as client:
-        text = (await client.get(f"http://127.0.0.1:{port}/metrics")).raise_for_status().text
+def figures(port: int) -> dict[str, float]:
+    """What a worker counts, by name. Waits for it without the event loop, which it does not need."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    connection.request("GET", "/metrics")
+    text = connection.getresponse().read().decode()
+    connection.close()
     return {
         sample.name + "".join(sample.labels.values()): sample.value
         for family in text_string_to_metric_families(text)

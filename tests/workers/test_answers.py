@@ -7,12 +7,13 @@ import sys
 import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from typing import Any
 
 import anyio
 import pytest
 
 from tests.tts.speaking import SENTENCES, all_of, sound_of, text
-from tests.workers.listening import SCRIPT, STORY, assert_whole, local_voice, speaking
+from tests.workers.listening import SCRIPT, STORY, assert_whole, local_voice, speaking, until_idle
 from tests.workers.processes import RedisServer, figures, free_port, worker
 from tts.events import Begun, Sound
 from tts.speaker import Speaker
@@ -57,13 +58,10 @@ async def test_ten_barge_ins_in_a_row(redis_server: RedisServer) -> None:
                 async for event in events:
                     if isinstance(event, Sound):
                         break
-            left = anyio.current_time()
-            while (await figures(port))["ola_worker_busy"]:
-                pass
-            assert anyio.current_time() - left < 0.3
+            assert await until_idle(port) < 0.3
             await redis_server.until_forgotten(0.3)
         assert_whole(await all_of(speaker.say(text(STORY), "default")))
-        counted = await figures(port)
+        counted = figures(port)
         assert counted["ola_worker_units_totalstopped"] >= 10
         assert "ola_worker_units_totalfailed" not in counted
 
@@ -80,7 +78,7 @@ async def test_a_client_that_stops_listening_to_an_answer(redis_server: RedisSer
             await anext(events)
             await redis_server.until_begun()
             await until_steady(ports)
-            made = (await figures(ports))["ola_worker_sound_seconds_total"]
+            made = figures(ports)["ola_worker_sound_seconds_total"]
             assert 5.0 <= made < 5.0 + 2 * 9  # at most the two units more that were begun
             assert not await redis_server.keys()
             rest = [event async for event in events]
@@ -92,12 +90,12 @@ async def until_steady(port: int) -> None:
     seen, since = -1.0, 0.0
     while since < 0.5:
         await anyio.sleep(0.1)
-        made = (await figures(port))["ola_worker_sound_seconds_total"]
+        made = figures(port)["ola_worker_sound_seconds_total"]
         since, seen = (since + 0.1 if made == seen else 0.0), made
 
 
 async def test_a_reader_who_stops_in_the_middle_of_a_unit(redis_server: RedisServer) -> None:
-    quick = {"seconds_per_char": 1.0, "rtf": 0.0, "slots": 1}
+    quick: dict[str, Any] = {"seconds_per_char": 1.0, "rtf": 0.0, "slots": 1}
     port = free_port()
     async with worker(redis_server.url, "--port", str(port), **quick), speaking(redis_server.url) as (_, fleet):
         (voice,) = fleet.voices()
@@ -107,7 +105,7 @@ async def test_a_reader_who_stops_in_the_middle_of_a_unit(redis_server: RedisSer
             await until_steady(port)
             _, peak = tracemalloc.get_traced_memory()
             tracemalloc.stop()
-            assert (await figures(port))["ola_worker_sound_seconds_total"] == pytest.approx(60)
+            assert figures(port)["ola_worker_sound_seconds_total"] == pytest.approx(60)
             assert peak < 1_000_000
             rest = [chunk async for chunk in chunks]
         assert sum(map(len, rest)) == 2 * WIRE_RATE * 60 - 4800
@@ -136,9 +134,3 @@ async def test_hundreds_of_cancelled_answers_leave_nothing(redis_server: RedisSe
         assert await cancel_some(300) < blocks + 600
         assert int((await redis_server.ask("INFO", "memory"))["used_memory"]) < memory + 300_000
         await until_idle(port)
-
-
-async def until_idle(port: int) -> None:
-    with anyio.fail_after(2):
-        while (await figures(port))["ola_worker_busy"]:
-            pass

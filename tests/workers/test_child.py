@@ -15,7 +15,7 @@ import pytest
 
 from tests.scripted_voice import ScriptedVoice
 from tests.tts.speaking import all_of, text
-from tests.workers.listening import SCRIPT, STORY, Listener, assert_whole, local_voice, until
+from tests.workers.listening import SCRIPT, STORY, Listener, assert_whole, local_voice, until, until_idle
 from tests.workers.processes import figures, free_port
 from tests.workers.test_fleet import recording, said
 from tests.workers.voices import VARIABLE
@@ -87,12 +87,9 @@ async def test_leaving_stops_the_child_s_work() -> None:
     async with child("--port", str(port), rtf=1.0) as fleet:
         async with aclosing(fleet.voices()[0].synthesize(STORY)) as chunks:
             await anext(chunks)
-            assert (await figures(port))["ola_worker_busy"] == 1
-        left = anyio.current_time()
-        while (await figures(port))["ola_worker_busy"]:
-            pass
-        assert anyio.current_time() - left < 0.3
-        assert (await figures(port))["ola_worker_units_totalstopped"] == 1
+            assert figures(port)["ola_worker_busy"] == 1
+        assert await until_idle(port) < 0.3
+        assert figures(port)["ola_worker_units_totalstopped"] == 1
 
 
 async def test_units_beyond_the_slots_wait() -> None:

@@ -108,24 +108,25 @@ async def test_a_failing_voice_says_why(redis_server: RedisServer) -> None:
 
 
 async def test_a_worker_that_is_told_to_stop_finishes_what_it_has(redis_server: RedisServer) -> None:
-    url, listener = redis_server.url, Listener()
+    url, listener, slow = redis_server.url, Listener(), SCRIPT | {"rtf": 1.0}
     async with (
-        worker(url, **SCRIPT | {"rtf": 1.0}) as first,
+        worker(url, **slow) as one,
+        worker(url, **slow) as two,
         speaking(url, patience=60.0) as (speaker, fleet),
         anyio.create_task_group() as group,
     ):
+        (voice,) = fleet.voices()
+        assert voice.slots == 4
         group.start_soon(listener.listen, speaker.say(text(STORY), "default"))
-        await listener.until_heard(1)
-        async with worker(url, **SCRIPT):
-            (voice,) = fleet.voices()
-            await until(lambda: voice.slots == 4)
-            first.send_signal(signal.SIGTERM)
-            await until(lambda: voice.slots == 2)
-            assert await anyio.to_thread.run_sync(first.wait) == 0
-            await listener.done.wait()
-            await redis_server.until_forgotten()
-            (work,) = await redis_server.ask("KEYS", "ola:tts:work:*")
-            assert len(await redis_server.ask("XINFO", "CONSUMERS", work, keys.GROUP)) == 1
+        begun = await redis_server.until_begun()
+        leaving = one if begun == one.pid else two
+        leaving.send_signal(signal.SIGTERM)
+        await until(lambda: voice.slots == 2)
+        assert await anyio.to_thread.run_sync(leaving.wait) == 0
+        await listener.done.wait()
+        await redis_server.until_forgotten()
+        (work,) = await redis_server.ask("KEYS", "ola:tts:work:*")
+        assert len(await redis_server.ask("XINFO", "CONSUMERS", work, keys.GROUP)) == 1
     assert_whole(listener.events)
 
 
@@ -143,7 +144,7 @@ async def test_what_it_cannot_finish_goes_to_others_at_once(redis_server: RedisS
             assert await anyio.to_thread.run_sync(first.wait) == 0
             with anyio.fail_after(keys.GONE_SECONDS - 0.5):
                 await listener.done.wait()
-            assert (await figures(port))["ola_worker_units_claimed_total"] == 1
+            assert figures(port)["ola_worker_units_claimed_total"] == 1
     assert_whole(listener.events, SENTENCES[0])
 
 
@@ -158,7 +159,7 @@ async def test_health(redis_server: RedisServer) -> None:
         health = await http.get("/health")
         assert (health.status_code, health.json()) == (200, {"status": "ok"})
         await all_of(speaker.say(text(SENTENCES[0]), "default"))
-        counted = await figures(port)
+        counted = figures(port)
         assert counted["ola_worker_units_totalspoken"] == 1
         assert counted["ola_worker_slots"] == 2
         seconds = SCRIPT["seconds_per_char"] * len(SENTENCES[0])
@@ -213,7 +214,9 @@ async def test_recorded_voices_are_imitated_by_workers(redis_server: RedisServer
     anna = table.voices["anna"] = recording("anna", "Hi.", 1.5)
     async with keys.connect(redis_server.url, -1) as redis, anyio.create_task_group() as group:
         repertoire = Repertoire("mimic", [], mimic, table)
-        group.start_soon(RedisWorker(redis, "host-1-x", repertoire, 3, Figures(3)).run, stopping, 1.0)
+        mimicking = RedisWorker(redis, "host-1-x", repertoire, 3, Figures(3))
+        await mimicking.start()
+        group.start_soon(mimicking.run, stopping, 1.0)
         async with redis_fleet(redis_server.url) as fleet:
             voice = fleet.imitate(anna)
             await until(lambda: voice.slots == 3)

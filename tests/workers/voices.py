@@ -42,10 +42,19 @@ def scripted() -> list[Voice]:
 class Mimicry:
     """Speaks with recorded voices only: a letter takes a hundredth of a second for each of the transcript's letters."""
 
+    slots = 3
+
+    def __init__(self) -> None:
+        self.started = False
+
+    async def start(self) -> None:
+        self.started = True
+
     def voices(self) -> list[Voice]:
         return []
 
     def imitate(self, recorded: Recorded) -> Voice:
+        assert self.started
         return WorkerVoice(name=recorded.name, seconds_per_char=len(recorded.transcript) / 100)
 
 

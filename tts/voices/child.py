@@ -11,8 +11,8 @@ import itertools
 import logging
 import math
 import sys
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -25,22 +25,29 @@ from tts.voices.frames import Frame, FrameDecoder, Kind
 
 _PACKAGE_ROOT = Path(tts.__file__).parent.parent
 _STDIN, _STDOUT = 0, 1
-_STARTING = 30.0
-"""Seconds that a program with a `patience` has for its first word, before which it loads."""
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds without a word from a child that has something to say, after which it hangs and is killed."""
+
+    word: float
+    """Less than a speaker's patience, so that the unit finds a new child when it is spoken again."""
+    first_word: float | None
+    """The same before its first word, while it loads; None: any time."""
 
 
 class Child(asyncio.SubprocessProtocol):
     """One run of the program. Replies go to whoever waits for their number; the others are dropped."""
 
-    def __init__(self, hangs_after: float | None, patience: float | None) -> None:
-        self._hangs_after, self._patience = hangs_after, patience
-        self._alive_watch, self._answer_watch = _Watchdog(self._kill), _Watchdog(self._kill)
-        self._wait = _STARTING
-        self._unfinished: set[int] = set()
+    def __init__(self, name: str, patience: Patience) -> None:
         self._decoder = FrameDecoder()
         self._replies: dict[int, MemoryObjectSendStream[Frame]] = {}
+        self._unfinished: set[int] = set()
+        self._name, self._patience, self._wait = name, patience, patience.first_word
+        self._timer: asyncio.TimerHandle | None = None
         self._numbers = itertools.count(1)
         self._transport: asyncio.SubprocessTransport | None = None
         self._ended = asyncio.Event()
@@ -55,46 +62,32 @@ class Child(asyncio.SubprocessProtocol):
         self._transport = cast(asyncio.SubprocessTransport, transport)
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
+        self._wait = self._patience.word
         for frame in self._decoder.feed(data):
-            if frame.kind is Kind.ALIVE:
-                self._alive_watch.restart(self._hangs_after)
-                continue
             if frame.kind.is_last:
                 self._unfinished.discard(frame.number)
             if reply := self._replies.get(frame.number):
                 reply.send_nowait(frame)
-        if self._patience is not None:
-            self._wait = self._patience
-            self._answer_watch.restart(self._wait if self._unfinished else None)
+        self._watch()
 
     def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
         self.alive = False
+        self._watch()
         if fd == _STDOUT:  # all that the process said has been handed out
             for reply in self._replies.values():
                 reply.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._alive_watch.restart(None)
-        self._answer_watch.restart(None)
         self._ended.set()
-
-    def _kill(self) -> None:
-        """End a child that hangs. Whoever waits for it hears that it has ended, and the next request starts another."""
-        assert self._transport is not None
-        _log.error("Process %d hangs and is ended.", self.pid)
-        self.alive = False
-        with suppress(ProcessLookupError):
-            self._transport.kill()
 
     def ask(self, kind: Kind, payload: bytes) -> tuple[int, MemoryObjectReceiveStream[Frame]]:
         """Send a request; its replies come through the stream, which ends early if the process does."""
         number = next(self._numbers)
         # Without a bound, so that one slow listener delays no other: the text bounds what comes.
         self._replies[number], replies = anyio.create_memory_object_stream[Frame](math.inf)
-        if self._patience is not None:
-            if not self._unfinished:
-                self._answer_watch.restart(self._wait)
-            self._unfinished.add(number)
+        self._unfinished.add(number)
+        if self._timer is None:
+            self._watch()
         self._write(Frame(kind, number, payload))
         return number, replies
 
@@ -121,50 +114,38 @@ class Child(asyncio.SubprocessProtocol):
         """Kill the process and wait until it is gone."""
         assert self._transport is not None
         self.alive = False
+        self._watch()
         self._transport.close()
         await self._ended.wait()
 
-
-class _Watchdog:
-    """Does `bite` when it was not restarted in time."""
-
-    def __init__(self, bite: Callable[[], None]) -> None:
-        self._bite = bite
-        self._timer: asyncio.TimerHandle | None = None
-
-    def restart(self, seconds: float | None) -> None:
-        """Bite after so many seconds; None: never."""
+    def _watch(self) -> None:
+        """Be patient from now on, as long as there is something to wait for."""
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = None if seconds is None else self._after(seconds / 2, self._wait_on, seconds / 2)
+        self._timer = None
+        if self.alive and self._unfinished and self._wait is not None:
+            self._timer = asyncio.get_running_loop().call_later(self._wait / 2, self._watch_on, self._wait / 2)
 
-    def _wait_on(self, seconds: float) -> None:
+    def _watch_on(self, seconds: float) -> None:
         """The second half: if this process itself was held up, it reads now what has come meanwhile."""
-        self._timer = self._after(seconds, self._bite)
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._kill)
 
-    def _after(self, seconds: float, do: Callable[..., None], *arguments: float) -> asyncio.TimerHandle:
-        return asyncio.get_running_loop().call_later(seconds, do, *arguments)
+    def _kill(self) -> None:
+        """End a child that hangs. Whoever waits for it hears that it has ended, and the next request starts another."""
+        assert self._transport is not None
+        _log.error("The %s process %d hangs; it is replaced.", self._name, self.pid)
+        self.alive = False
+        self._timer = None
+        self._transport.kill()
 
 
 class ChildProcess:
     """The program, whichever run of it is the present one."""
 
-    def __init__(
-        self,
-        name: str,
-        module: str,
-        arguments: Sequence[str] = (),
-        *,
-        hangs_after: float | None = None,
-        patience: float | None = None,
-    ) -> None:
-        """`name` stands in messages; `python -m module arguments` is run.
-
-        A program that has sent `Kind.ALIVE` once and then none for `hangs_after` seconds is killed, and so is one that
-        says nothing for `patience` seconds while it has something to answer, its start apart.
-        """
-        self._name, self._program = name, (sys.executable, "-m", module, *arguments)
-        self._hangs_after, self._patience = hangs_after, patience
+    def __init__(self, name: str, patience: Patience, module: str, *arguments: str) -> None:
+        """`name` stands in messages; `python -m module arguments` is run."""
+        self._name, self._patience = name, patience
+        self._program = (sys.executable, "-m", module, *arguments)
         self._child: Child | None = None
         self._starting = asyncio.Lock()
         self._closed = False
@@ -226,7 +207,7 @@ class ChildProcess:
         try:
             # From the folder that holds this package: the child finds it there without being installed.
             _, self._child = await asyncio.get_running_loop().subprocess_exec(
-                lambda: Child(self._hangs_after, self._patience), *self._program, cwd=_PACKAGE_ROOT, stderr=None
+                lambda: Child(self._name, self._patience), *self._program, cwd=_PACKAGE_ROOT, stderr=None
             )
         except OSError as error:
             raise VoiceError(f"The {self._name} process does not start: {error}") from error

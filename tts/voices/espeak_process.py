@@ -8,12 +8,12 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from tts.voice import VoiceError
-from tts.voices.child import ChildProcess
+from tts.voices.child import ChildProcess, Patience
 from tts.voices.frames import Kind
 
 _PATIENCE = 3.0
-"""Seconds; a word takes it milliseconds. Less than a speaker's patience, so that the unit finds a new child when it is
-spoken again."""
+"""Seconds; a word takes it milliseconds."""
+_STARTING = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class EspeakProcess:
 
     def __init__(self, patience: float = _PATIENCE) -> None:
         """A child that has something to say and is silent for `patience` seconds is killed and replaced."""
-        self._process = ChildProcess("espeak", "tts.voices.espeak_child", patience=patience)
+        self._process = ChildProcess("espeak", Patience(patience, _STARTING), "tts.voices.espeak_child")
         self._users: set[object] = set()
 
     def join(self, user: object) -> None:

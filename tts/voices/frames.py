@@ -26,7 +26,7 @@ class Kind(IntEnum):
     FAILED = 6
     """The reason, UTF-8."""
     ALIVE = 7
-    """Sent about once a second by a program that is to be killed when it hangs; its number means nothing."""
+    """Sent about once a second by a program whose work may take longer than a word; its number means nothing."""
     RECORDED = 8
     """A recorded voice to imitate from now on, as `tts.workers.job.packed_recording` makes it. Without a reply."""
 

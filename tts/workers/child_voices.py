@@ -14,7 +14,7 @@ import anyio
 
 from tts.recorded import Recorded
 from tts.voice import WIRE_RATE, Voice, VoiceError
-from tts.voices.child import Child, ChildProcess
+from tts.voices.child import Child, ChildProcess, Patience
 from tts.voices.frames import Kind
 from tts.workers.job import Job, Offer, packed_recording
 from tts.workers.keys import GONE_SECONDS
@@ -118,7 +118,7 @@ class ChildFleet:
         while True:
             try:
                 await (await self._process.running()).ended()
-                _log.warning("the voice's process ended; it is started again")
+                _log.warning("the voice process ended; it is started again")
             except VoiceError as error:
                 _log.warning("%s", error)
             await anyio.sleep(_AGAIN_SECONDS)
@@ -137,14 +137,13 @@ async def child_fleet(*options: str, slots: int = 1) -> AsyncGenerator[ChildFlee
     Raises:
         VoiceError: it ended instead of loading its voices; it said why on standard error.
     """
-    arguments = (*options, "--slots", str(slots))
-    process = ChildProcess("voice's", "tts.workers.cli", arguments, hangs_after=GONE_SECONDS)
+    process = ChildProcess("voice", Patience(GONE_SECONDS, None), "tts.workers.cli", *options, "--slots", str(slots))
     fleet = ChildFleet(process, slots)
     failure: Exception | None = None
     try:
         await fleet.start()
         async with anyio.create_task_group() as group:
-            group.start_soon(fleet.keep_running, name="voice's process")
+            group.start_soon(fleet.keep_running, name="voice process")
             try:
                 yield fleet
             except Exception as error:  # outside the group it would come out as one

@@ -60,6 +60,9 @@ class ChildWorker:
         """It answers, so it is."""
         return True
 
+    async def start(self) -> None:
+        """The parent asks when it wants to know."""
+
     async def run(self, stopping: anyio.Event, drain_seconds: float) -> None:
         """Answer until the parent closes the pipe or `stopping` is set; then finish what is in hand, in
         `drain_seconds` at most."""
@@ -98,12 +101,15 @@ class ChildWorker:
                 self._send(Kind.STATUS, frame.number, self._repertoire.offer.pack())
 
     async def _say(self, frame: Frame) -> None:
+        scope = self._scopes[frame.number]
         try:
-            with self._scopes[frame.number]:
+            with scope:
                 async with self._free:
                     await self._speak(frame.number, Job.unpack(frame.payload))
         finally:
             del self._scopes[frame.number]
+        if scope.cancelled_caught:
+            self._send(Kind.DONE, frame.number)  # the parent waits for the end of what it has stopped, too
 
     async def _speak(self, number: int, job: Job) -> None:
         try:

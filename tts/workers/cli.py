@@ -30,6 +30,9 @@ from tts.workers.repertoire import Recordings, Repertoire
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 """What makes a worker finish. For a child Ctrl-C is its parent's, which closes the pipe."""
 
+_COSYVOICE_SLOTS = 4
+"""Where its knee begins on a GPU."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -129,6 +132,7 @@ async def _serve(options: argparse.Namespace, worker: Worker, repertoire: Repert
             if listener is not None:
                 server = OperationsServer(operations(worker, stopping, figures))
                 group.start_soon(server.serve, [listener], name="operations")
+            await worker.start()
             _log.info("ready: %s, %d voices", repertoire.offer.label, len(repertoire.offer.voices))
             await worker.run(stopping, options.drain_seconds)
             group.cancel_scope.cancel()
@@ -193,7 +197,7 @@ def _cosyvoice(options: argparse.Namespace) -> tuple[str, list[Voice], Imitator]
     model = import_module("tts.voices.cosyvoice").load_cosyvoice(
         options.model,
         home=options.cosyvoice_home,
-        slots=options.slots or 1,
+        slots=options.slots or _COSYVOICE_SLOTS,
         fp16=options.fp16,
         vllm=options.vllm,
         tensorrt=options.tensorrt,

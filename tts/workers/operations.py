@@ -25,6 +25,10 @@ class Worker(Protocol):
         """It can take jobs."""
         ...
 
+    async def start(self) -> None:
+        """Tell whoever gives jobs that this worker takes them."""
+        ...
+
     async def run(self, stopping: anyio.Event, drain_seconds: float) -> None:
         """Take jobs until `stopping` is set, then finish those in hand."""
         ...

@@ -47,8 +47,11 @@ class RedisVoice:
 
     sample_rate = WIRE_RATE
 
-    def __init__(self, fleet: RedisFleet, name: str, languages: tuple[str, ...], recorded: float | None = None) -> None:
-        self.name, self.languages, self.recorded = name, languages, recorded
+    def __init__(
+        self, fleet: RedisFleet, name: str, languages: tuple[str, ...], place: object, recorded: float | None = None
+    ) -> None:
+        """`place` is equal for voices that the same workers speak: those share their slots."""
+        self.name, self.languages, self.place, self.recorded = name, languages, place, recorded
         self.slots = 1
         """Those of all workers that are there; without any 1, so that a unit can fail instead of waiting."""
         self._fleet = fleet
@@ -99,6 +102,7 @@ class RedisFleet:
         self._given_up: OrderedDict[Job, str] = OrderedDict()
         self._heard_until = b"0-0"
         self._news = anyio.Event()
+        self._running = False
 
     def voices(self) -> list[Voice]:
         """Those that were offered since this fleet is known, also if nobody offers them now."""
@@ -117,7 +121,8 @@ class RedisFleet:
     def imitate(self, recorded: Recorded) -> Voice:
         """See `tts.recorded.Imitator`. The workers find the recording in the registry that they were given."""
         languages = (recorded.lang,) if recorded.lang else ()
-        voice = RedisVoice(self, recorded.name, languages, recorded.created)
+        place = self._roster.queue_of(recorded.name, recorded=True) or object()
+        voice = RedisVoice(self, recorded.name, languages, place, recorded.created)
         self._imitations.add(voice)
         self._count_slots()
         return voice
@@ -204,12 +209,15 @@ class RedisFleet:
             pass  # nobody is left to tell; what it is about expires
 
     def close(self) -> None:
-        """Take no more errands; `run_errands` ends when it has run those it has."""
+        """Take no more errands; `run_errands` runs those it has and ends."""
         self._errands.close()
+        if not self._running:
+            self._to_do.close()
 
     async def run_errands(self) -> None:
         """Ask for units and take them back, in this order for each, whoever was cancelled meanwhile."""
-        async with self._to_do:
+        self._running = True
+        with self._to_do:
             async for errand in self._to_do:
                 errands = [errand, *_more(self._to_do)]
                 try:
@@ -288,7 +296,7 @@ class RedisFleet:
         self._roster.learn(offer)
         for name, languages in offer.voices:
             if name not in self._voices:
-                self._voices[name] = RedisVoice(self, name, languages)
+                self._voices[name] = RedisVoice(self, name, languages, queue)
         self._news.set()
         self._news = anyio.Event()
         return True
@@ -314,6 +322,7 @@ async def redis_fleet(url: str) -> AsyncGenerator[RedisFleet, None]:
         try:
             await fleet.look()
         except RedisError as error:
+            fleet.close()
             raise VoiceError(f"Redis does not answer: {error}") from error
         async with anyio.create_task_group() as errands, anyio.create_task_group() as following:
             errands.start_soon(fleet.run_errands, name="errands")

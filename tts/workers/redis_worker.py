@@ -66,14 +66,17 @@ class RedisWorker:
         """Redis answered not long ago."""
         return monotonic() - self._beat_at < 2 * keys.GONE_SECONDS
 
+    async def start(self) -> None:
+        """Tell the gateways that this worker is there; `run` has to follow."""
+        await self._make_group()
+        await self._tidy_group()
+        await self._beat()
+
     async def run(self, stopping: anyio.Event, drain_seconds: float) -> None:
         """Take jobs until `stopping` is set; then finish those in hand within `drain_seconds` and hand back the rest.
 
         Cancelling it leaves the jobs in hand to the others, as if the worker had died.
         """
-        await self._make_group()
-        await self._tidy_group()
-        await self._beat()
         async with anyio.create_task_group() as background:
             background.start_soon(self._keep_beating, name="heartbeat")
             background.start_soon(self._hear_stops, name="stops")

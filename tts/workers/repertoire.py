@@ -40,7 +40,8 @@ class Repertoire:
         imitator: Imitator | None = None,
         registry: Recordings | None = None,
     ) -> None:
-        """Without an imitator or without a registry, recorded voices are not offered.
+        """Without an imitator or without a registry, recorded voices are not offered. An imitator may have `slots`,
+        `start` and `close` as voices have.
 
         Raises:
             ValueError: there is nothing to offer.
@@ -52,11 +53,13 @@ class Repertoire:
         if not voices and not imitates:
             raise ValueError(f"{label} has no voice of its own, and no registry of voices to imitate was given.")
         self.offer = Offer(label, tuple((voice.name, tuple(voice.languages)) for voice in voices), imitates)
-        self.slots = max((voice.slots for voice in voices), default=1)
+        self.slots = max([voice.slots for voice in voices] + [getattr(imitator, "slots", 1)])
         """Units at a time, if nobody says otherwise."""
 
     async def start(self) -> None:
         """Get every voice ready. Raises VoiceError if one cannot speak."""
+        if start := getattr(self._imitator, "start", None):
+            await start()
         for voice in self._voices.values():
             await voice.start()
 
@@ -84,6 +87,8 @@ class Repertoire:
         """Close every voice."""
         for voice in (*self._voices.values(), *(known.voice for known in self._imitations.values())):
             await voice.close()
+        if close := getattr(self._imitator, "close", None):
+            await close()
 
     async def _imitation(self, name: str, created: float) -> _Imitation:
         if self._imitator is None or self._registry is None:
