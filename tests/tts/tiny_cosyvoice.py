@@ -9,9 +9,8 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -340,7 +339,10 @@ def _write_speech_tokenizer(path: Path, rate: int) -> None:
         numpy_helper.from_array(np.array(1000, np.float32), "thousand"),
         numpy_helper.from_array(np.array(4096, np.int32), "tokens"),
     ]
-    inputs = {"features": (TensorProto.FLOAT, [1, 128, None]), "length": (TensorProto.INT32, [1])}
+    inputs: dict[str, tuple[int, list[int | None]]] = {
+        "features": (TensorProto.FLOAT, [1, 128, None]),
+        "length": (TensorProto.INT32, [1]),
+    }
     _write_onnx(path, nodes, constants, inputs, "flat", TensorProto.INT32)
 
 
@@ -348,7 +350,7 @@ def _write_onnx(
     path: Path,
     nodes: list[onnx.NodeProto],
     constants: list[onnx.TensorProto],
-    inputs: Mapping[str, tuple[int, list[Any]]],
+    inputs: Mapping[str, tuple[int, Sequence[int | None]]],
     output: str,
     kind: int,
 ) -> None:

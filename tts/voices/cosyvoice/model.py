@@ -49,7 +49,7 @@ def load_cosyvoice(
         home: a CosyVoice checkout with its submodule; None if its code is on Python's path.
         slots: units that are spoken at a time, of all voices together.
         fp16: halve the memory of the activations; needs CUDA, as does TensorRT.
-        vllm: run the language model with vLLM (not the first generation). Then seeds are not kept.
+        vllm: run the language model with vLLM (not the first generation). Its sums may depend on what else it runs.
         tensorrt: run the flow model with TensorRT.
 
     Raises:
