@@ -257,7 +257,7 @@ def build(number: int, folder: Path, home: Path) -> None:
     if number > 1:
         _write_qwen(folder / "CosyVoice-BlankEN", number)
     with undisturbed(), code(home), float32_weights():
-        from hyperpyyaml import load_hyperpyyaml  # type: ignore[import-untyped, unused-ignore]
+        from hyperpyyaml import load_hyperpyyaml
 
         overrides = {"qwen_pretrain_path": str(folder / "CosyVoice-BlankEN")} if number > 1 else {}
         parts = load_hyperpyyaml(_YAML[number], overrides=overrides)
