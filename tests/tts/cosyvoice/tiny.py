@@ -1,7 +1,7 @@
 """Builds CosyVoice model folders that are like the published ones in everything but size and sense: random weights.
 
 Made with CosyVoice's own modules, so that its own code loads them strictly. They speak noise, of a length that depends
-on chance: the mark that ends speech is likely at every token. By hand: python -m tests.tts.tiny_cosyvoice 2 FOLDER
+on chance: the mark that ends speech is likely at every token. By hand: python -m tests.tts.cosyvoice.tiny 2 FOLDER
 """
 
 from __future__ import annotations
