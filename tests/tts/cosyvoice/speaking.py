@@ -20,7 +20,7 @@ THEIR_WARNINGS = (
     pytest.mark.filterwarnings("ignore::UserWarning"),
     pytest.mark.filterwarnings("ignore:__array_wrap__:DeprecationWarning"),
 )
-TEXT = "A somewhat longer text to be said here."
+TEXT = "A text to be said here."
 SAMPLES = 960
 """In a token of 24 kHz speech."""
 
