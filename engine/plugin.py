@@ -1,4 +1,4 @@
-"""vLLM's entry point to Ola (`vllm.general_plugins`): runs in every process of an engine and mostly registers names."""
+"""vLLM's entry point to our models (`vllm.general_plugins`): runs in every engine process, mostly registers names."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ def register() -> None:
     for architecture in ARCHITECTURES:
         ModelRegistry.register_model(architecture, "engine.ola:OlaQwenForCausalLM")
         MODELS_CONFIG_MAP[architecture] = OlaDefaults
+    ModelRegistry.register_model("CosyVoice2ForCausalLM", "engine.cosyvoice:CosyVoice2ForCausalLM")
     if "ola" not in RENDERER_REGISTRY.renderers:
         RENDERER_REGISTRY.register("ola", "engine.prompt", "OlaRenderer")
         TokenizerRegistry.register("ola", "engine.prompt", "OlaTokenizer")

@@ -60,7 +60,7 @@ def find_folder(model: str) -> Path:
 
 def _from_modelscope(model: str, refused: Exception) -> Path:
     try:
-        from modelscope import snapshot_download  # type: ignore[import-not-found, unused-ignore]
+        from modelscope import snapshot_download
     except ImportError:
         raise VoiceError(
             f"{model} is no folder and cannot be had from the Hugging Face hub ({type(refused).__name__}: {refused}). "

@@ -130,7 +130,8 @@ def known_speaker(name: str, entry: dict[str, Any], own: Any) -> Likeness:
     try:
         tokens = _in_time(own, entry["flow_prompt_speech_token"], entry["prompt_speech_feat"])
         transcript = own.frontend.tokenizer.decode(entry["prompt_text"][0].tolist())
-        return Likeness(entry["flow_embedding"], _MARK.sub("", transcript), language_of(transcript, None), *tokens)
+        transcript = _MARK.sub("", transcript).removeprefix(_SYSTEM)
+        return Likeness(entry["flow_embedding"], transcript, language_of(transcript, None), *tokens)
     except (KeyError, TypeError, AttributeError) as error:
         raise VoiceError(f"spk2info.pt has no embedding for {name!r}.") from error
 
@@ -147,9 +148,11 @@ def prompt(own: Any, generation: int, likeness: Likeness, text: str, lang: str |
         and _same_language(text, lang, likeness.lang)
         and len(text) >= _ENOUGH * len(likeness.transcript)
     )
-    before = likeness.transcript if continued else ""
+    before = clean(likeness.transcript, generation, likeness.lang) if continued else ""
     if instructions:
-        before = instructions + (_FIRST_GENERATION_END_OF_PROMPT if generation == 1 else END_OF_PROMPT)
+        before = clean(instructions, generation, None) + (
+            _FIRST_GENERATION_END_OF_PROMPT if generation == 1 else END_OF_PROMPT
+        )
     if generation == 3:
         before = f"{_SYSTEM} {before}" if instructions else f"{_SYSTEM}{END_OF_PROMPT}{before}"
     spoken = clean(text, generation, lang)

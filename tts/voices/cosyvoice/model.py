@@ -22,7 +22,7 @@ from tts.recorded import Recorded
 from tts.scripts import base, language_of
 from tts.voice import VoiceError
 from tts.voices.cosyvoice.folder import Generation, find_folder, generation_of
-from tts.voices.cosyvoice.likeness import Likeness, known_speaker, listen, prompt
+from tts.voices.cosyvoice.likeness import Likeness, clean, known_speaker, listen, prompt
 from tts.voices.cosyvoice.speech import Steps, speak
 from tts.voices.cosyvoice.tempo import Tempo
 from tts.voices.cosyvoice.turns import Turns
@@ -49,7 +49,7 @@ def load_cosyvoice(
         home: a CosyVoice checkout with its submodule; None if its code is on Python's path.
         slots: units that are spoken at a time, of all voices together.
         fp16: halve the memory of the activations; needs CUDA, as does TensorRT.
-        vllm: run the language model with vLLM (not the first generation). Then seeds are not kept.
+        vllm: run the language model with vLLM (not the first generation). Its sums may depend on what else it runs.
         tensorrt: run the flow model with TensorRT.
 
     Raises:
@@ -124,7 +124,7 @@ class CosyVoice:
         if language is not None and base(language).replace("cmn", "zh") not in self.generation.languages:
             known = ", ".join(self.generation.languages)
             raise VoiceError(f"{self.generation.code} does not speak {language!r}, only {known}.")
-        if not any(map(str.isalnum, text)):
+        if not any(map(str.isalnum, clean(text, self.generation.number, lang))):
             return
         if not 0.25 <= speed <= 4.0:
             raise VoiceError(f"Speed {speed} is outside of 0.25 to 4.")

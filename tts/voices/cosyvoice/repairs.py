@@ -85,6 +85,18 @@ def _choice(llm: Any, scores: Tensor, before: list[int], width: int, ignore_eos:
     return llm.sampling(scores, before, width)
 
 
+def seed_requests(llm: Any) -> None:
+    """Have vLLM draw with the seeds in `llm.seeds`, by the request's id: the code that asks it has none to give."""
+    llm.seeds = {}
+    add_request = llm.vllm.add_request
+
+    def seeded(request_id: str, asked: Any, parameters: Any) -> Any:
+        parameters.seed = llm.seeds[request_id]
+        return add_request(request_id, asked, parameters)
+
+    llm.vllm.add_request = seeded
+
+
 def check_types(llm: Any) -> None:
     """Raises VoiceError if the language model's weights are of several types, which cannot be multiplied."""
     if len(kinds := {parameter.dtype for parameter in llm.parameters()}) > 1:

@@ -54,6 +54,8 @@ class _Unit:
         self._choices, self._noise = Chance(seed, own.model.device), Chance(seed, own.model.device)
         self._limit = int(LONGEST * own.model.flow.input_frame_rate) - prompt.likeness.flow_tokens.shape[1]
         own.model.hift_cache_dict[self._key] = None
+        if hasattr(own.model.llm, "vllm"):
+            own.model.llm.seeds[self._key] = seed % (1 << 63)
 
     def forget(self) -> None:
         """Take the unit out of the model's tables."""
@@ -61,6 +63,7 @@ class _Unit:
             getattr(self._model, name, {}).pop(self._key, None)
         llm = self._model.llm
         if hasattr(llm, "vllm"):
+            llm.seeds.pop(self._key)
             with llm.lock:
                 if llm.vllm_output_queue.pop(self._key, None) is not None:
                     llm.vllm.abort_request([self._key])

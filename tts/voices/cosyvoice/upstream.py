@@ -23,7 +23,7 @@ import torch
 
 from tts.voice import VoiceError
 from tts.voices.cosyvoice.folder import Generation
-from tts.voices.cosyvoice.repairs import float32_weights, repair
+from tts.voices.cosyvoice.repairs import float32_weights, repair, seed_requests
 from tts.voices.cosyvoice.standins import standing_in
 
 _MATCHA = ("matcha", "third_party/Matcha-TTS/matcha")
@@ -52,6 +52,7 @@ def load(folder: Path, generation: Generation, home: Path | None, *, fp16: bool,
             repair(own, generation)
             if vllm:  # not by the constructor, which leaves it out without a word where there is no CUDA
                 own.model.load_vllm(str(folder / "vllm"))
+                seed_requests(own.model.llm)
         except VoiceError:
             raise
         except (
@@ -92,8 +93,11 @@ def code(home: Path | None) -> Iterator[ModuleType]:
     Raises:
         VoiceError: there is none, or what it needs is not installed.
     """
-    _check_home(home)
+    if home is not None:
+        _check_home(home)
     matcha = _matcha(home)
+    if home is not None:
+        _check_loaded(home)
     with ExitStack() as stack:
         for place in (home, matcha.parent):
             if place is not None:
@@ -109,11 +113,13 @@ def code(home: Path | None) -> Iterator[ModuleType]:
         yield module
 
 
-def _check_home(home: Path | None) -> None:
-    if home is None:
-        return
+def _check_home(home: Path) -> None:
     if not (home / "cosyvoice" / "cli" / "cosyvoice.py").is_file():
         raise VoiceError(f"{home} is no CosyVoice checkout: there is no cosyvoice/cli/cosyvoice.py in it.")
+
+
+def _check_loaded(home: Path) -> None:
+    """One process loads one copy of the code."""
     loaded = sys.modules.get("cosyvoice.cli.cosyvoice")
     if loaded is not None and Path(_place(loaded)).resolve().parents[2] != home.resolve():
         raise VoiceError(f"This process has loaded other CosyVoice code already: {_place(loaded)}.")

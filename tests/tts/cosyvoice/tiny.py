@@ -1,7 +1,7 @@
 """Builds CosyVoice model folders that are like the published ones in everything but size and sense: random weights.
 
 Made with CosyVoice's own modules, so that its own code loads them strictly. They speak noise, of a length that depends
-on chance: the mark that ends speech is likely at every token. By hand: python -m tests.tts.tiny_cosyvoice 2 FOLDER
+on chance: the mark that ends speech is likely at every token. By hand: python -m tests.tts.cosyvoice.tiny 2 FOLDER
 """
 
 from __future__ import annotations
@@ -9,9 +9,8 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -258,7 +257,7 @@ def build(number: int, folder: Path, home: Path) -> None:
     if number > 1:
         _write_qwen(folder / "CosyVoice-BlankEN", number)
     with undisturbed(), code(home), float32_weights():
-        from hyperpyyaml import load_hyperpyyaml  # type: ignore[import-untyped, unused-ignore]
+        from hyperpyyaml import load_hyperpyyaml
 
         overrides = {"qwen_pretrain_path": str(folder / "CosyVoice-BlankEN")} if number > 1 else {}
         parts = load_hyperpyyaml(_YAML[number], overrides=overrides)
@@ -340,7 +339,10 @@ def _write_speech_tokenizer(path: Path, rate: int) -> None:
         numpy_helper.from_array(np.array(1000, np.float32), "thousand"),
         numpy_helper.from_array(np.array(4096, np.int32), "tokens"),
     ]
-    inputs = {"features": (TensorProto.FLOAT, [1, 128, None]), "length": (TensorProto.INT32, [1])}
+    inputs: dict[str, tuple[int, list[int | None]]] = {
+        "features": (TensorProto.FLOAT, [1, 128, None]),
+        "length": (TensorProto.INT32, [1]),
+    }
     _write_onnx(path, nodes, constants, inputs, "flat", TensorProto.INT32)
 
 
@@ -348,7 +350,7 @@ def _write_onnx(
     path: Path,
     nodes: list[onnx.NodeProto],
     constants: list[onnx.TensorProto],
-    inputs: Mapping[str, tuple[int, list[Any]]],
+    inputs: Mapping[str, tuple[int, Sequence[int | None]]],
     output: str,
     kind: int,
 ) -> None:

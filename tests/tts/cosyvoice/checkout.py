@@ -1,6 +1,6 @@
 """Speaks with a tiny model of one generation and the code of an upstream checkout; fails if anything is wrong.
 
-python -m tests.tts.cosyvoice_checkout GENERATION EMPTY_FOLDER CHECKOUT
+python -m tests.tts.cosyvoice.checkout GENERATION EMPTY_FOLDER CHECKOUT
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from tests.tts.tiny_cosyvoice import SPEAKERS, build, recording
+from tests.tts.cosyvoice.tiny import SPEAKERS, build, recording
 from tts.recorded import Recorded
 from tts.voice import Voice, VoiceError
 from tts.voices.cosyvoice import CosyVoice, load_cosyvoice
