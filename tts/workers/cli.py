@@ -9,7 +9,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from uuid import uuid4
@@ -19,6 +19,7 @@ import uvloop
 from redis.exceptions import RedisError
 
 from tts.recorded import Imitator
+from tts.registry import RedisRegistry
 from tts.voice import Voice, VoiceError
 from tts.workers import keys
 from tts.workers.child_worker import ChildWorker, SentRecordings
@@ -101,9 +102,7 @@ async def _serve_redis(options: argparse.Namespace) -> None:
     except (RedisError, ValueError) as error:
         raise _OptionError(f"--redis: {error}") from error
     async with keys.connect(options.redis, retries=-1) as redis:
-        # Its name is looked up when it is needed: a worker that imitates nobody does without.
-        registry: Callable[[], Recordings] = lambda: import_module("tts.registry").RedisRegistry(redis)  # noqa: E731
-        repertoire, slots = loaded(options, registry)
+        repertoire, slots = loaded(options, RedisRegistry(redis))
         figures = Figures(slots)
         name = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:8]}"
         worker = RedisWorker(redis, name, repertoire, slots, figures)
@@ -116,7 +115,7 @@ async def _serve_parent(options: argparse.Namespace) -> None:
     source, sink = os.dup(0), os.dup(1)
     os.dup2(2, 1)  # whatever a voice prints must not get between the frames
     recordings = SentRecordings()
-    repertoire, slots = loaded(options, lambda: recordings)
+    repertoire, slots = loaded(options, recordings)
     figures = Figures(slots)
     worker = ChildWorker(repertoire, recordings, slots, figures, source, sink)
     await _serve(options, worker, repertoire, figures)
@@ -169,7 +168,7 @@ def _bound(options: argparse.Namespace) -> socket.socket | None:
     return listener
 
 
-def loaded(options: argparse.Namespace, registry: Callable[[], Recordings]) -> tuple[Repertoire, int]:
+def loaded(options: argparse.Namespace, registry: Recordings) -> tuple[Repertoire, int]:
     """The voices that the options name, and how many units at a time.
 
     Raises:
@@ -185,7 +184,7 @@ def loaded(options: argparse.Namespace, registry: Callable[[], Recordings]) -> t
     else:
         label, voices, imitator = _own(options.voice)
     try:
-        repertoire = Repertoire(label, voices, imitator, registry() if imitator is not None else None)
+        repertoire = Repertoire(label, voices, imitator, registry if imitator is not None else None)
     except ValueError as error:
         raise _OptionError(str(error)) from error
     return repertoire, options.slots or repertoire.slots
@@ -194,7 +193,9 @@ def loaded(options: argparse.Namespace, registry: Callable[[], Recordings]) -> t
 def _cosyvoice(options: argparse.Namespace) -> tuple[str, list[Voice], Imitator]:
     if options.model is None:
         raise _OptionError("--voice cosyvoice needs --model FOLDER_OR_HUB_ID")
-    model = import_module("tts.voices.cosyvoice").load_cosyvoice(
+    from tts.voices.cosyvoice import load_cosyvoice
+
+    model = load_cosyvoice(
         options.model,
         home=options.cosyvoice_home,
         slots=options.slots or _COSYVOICE_SLOTS,
@@ -203,7 +204,7 @@ def _cosyvoice(options: argparse.Namespace) -> tuple[str, list[Voice], Imitator]
         tensorrt=options.tensorrt,
     )
     # By the model's name, so that workers of different models never take each other's units.
-    return f"cosyvoice {Path(options.model).name}", model.voices(), model
+    return f"cosyvoice {Path(options.model).name}", list[Voice](model.voices()), model
 
 
 def _own(path: str) -> tuple[str, list[Voice], Imitator | None]:

@@ -56,11 +56,6 @@ class RedisVoice:
         """Those of all workers that are there; without any 1, so that a unit can fail instead of waiting."""
         self._fleet = fleet
 
-    @property
-    def place(self) -> object:
-        """The queue that it is spoken from: its workers' slots are for all voices there."""
-        return self._fleet.place_of(self)
-
     async def start(self) -> None:
         """Raises VoiceError if no worker is there."""
         self._fleet.queue_of(self)
@@ -130,10 +125,6 @@ class RedisFleet:
     def forget(self, voice: RedisVoice) -> None:
         """Count no slots for an imitation any more."""
         self._imitations.discard(voice)
-
-    def place_of(self, voice: RedisVoice) -> object:
-        """The same for all voices of a queue; the voice itself if no worker is there for it."""
-        return self._roster.queue_of(voice.name, recorded=voice.recorded is not None) or voice
 
     def queue_of(self, voice: RedisVoice) -> str:
         """Where to ask for it. Raises VoiceError if no worker is there for it."""
