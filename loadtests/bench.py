@@ -1,8 +1,8 @@
 """`python -m loadtests.bench`: what our server costs and gains, from one run on one machine.
 
-Speech with a scripted model and voice, against its targets. Then rates and waits against vLLM's own server with the
-same plugin, checkpoint and engine options, and rates against the same modules in plain PyTorch. Whatever is compared
-takes turns, and an idle server costs nothing.
+Speech with a scripted model and voice, against its targets, and over worker processes. Then rates and waits against
+vLLM's own server with the same plugin, checkpoint and engine options, rates against the same modules in plain PyTorch,
+and spoken answers of several streams. Whatever is compared takes turns, and an idle server costs nothing.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from loadtests.questions import chat
 from loadtests.report import against_plain, against_stock
 from loadtests.servers import Server, ours, stock
 from loadtests.speech import report as speech_report
+from loadtests.stories import STORY
+from loadtests.stories import report as stories_report
 from loadtests.workers import report as workers_report
 
 DEMO = Path(__file__).parents[1] / "models" / "ola-demo"
@@ -34,6 +36,8 @@ ENGINE = ["--dtype", "float32", "--served-model-name", "ola"]
 
 WAVES = 4
 """Questions that each stream asks at least, so that the first and the last of them do not rule the rate."""
+
+LISTENERS = (1, 4, 8)
 
 
 class Bench:
@@ -109,6 +113,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
             compare(bench, options, kinds, engine)
         if options.only in (None, "plain"):
             speed_up(bench, options)
+        if options.only in (None, "stories"):
+            say("spoken answers")
+            print(
+                f"\nSpoken answers\n\n{stories_report(server.chat, LISTENERS, markdown=options.markdown)}", flush=True
+            )
 
 
 def compare(bench: Bench, options: argparse.Namespace, kinds: list[str], engine: list[str]) -> None:
@@ -143,7 +152,9 @@ def parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, list[str
     parser.add_argument("--streams", type=numbers, default=[1, 8, 32], help="loads for stock vLLM (default: 1,8,32)")
     parser.add_argument("--users", type=numbers, default=[1, 8, 16], help="loads for plain PyTorch (default: 1,8,16)")
     parser.add_argument(
-        "--only", choices=("text", "image", "plain", "speech", "workers"), help="one part instead of all"
+        "--only",
+        choices=("text", "image", "plain", "speech", "workers", "stories"),
+        help="one part instead of all",
     )
     parser.add_argument("--markdown", action="store_true", help="tables for LOG.md")
     return parser.parse_known_args(arguments)

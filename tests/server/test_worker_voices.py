@@ -12,9 +12,12 @@ import pytest
 from server.settings import Settings
 from server.voicing import VoicingError, speaking
 from tests.redis_server import redis_server
+from tests.tts.cosyvoice.tiny import SPEAKERS, build, installed_code, recording
+from tests.tts.recordings import recorded
 from tests.tts.speaking import SENTENCES, enter, heard, text
 from tts.speaker import Speaker
 from tts.voice import UnknownVoiceError, VoiceError
+from tts.voices.espeak import OPENAI_ALIASES
 
 pytestmark = pytest.mark.anyio
 
@@ -55,6 +58,25 @@ async def test_a_failure_inside_comes_out_as_it_is(redis_url: str) -> None:
 
     with pytest.raises(ValueError, match="as it is"):
         await fail()
+
+
+async def test_a_server_speaks_with_cosyvoice_in_a_child_of_its_own(tmp_path: Path) -> None:
+    """CosyVoice's own code with a tiny model: a speaker that it knows, and one that it imitates."""
+    folder = tmp_path / "tiny"
+    build(2, folder, installed_code())
+    settings = Settings(
+        voice="cosyvoice",
+        cosyvoice_model=str(folder),
+        cosyvoice_home=installed_code(),
+        voices_folder=tmp_path / "voices",
+    )
+    async with speaking(settings) as speaker:
+        assert speaker is not None
+        await speaker.add(recorded("ada", "Hello there.", recording(3.48)))
+        assert await speaker.names() == [*SPEAKERS, "default", *OPENAI_ALIASES, "ada"]
+        sounds = [await heard(speaker.say(text("How are you today?"), name)) for name in (SPEAKERS[0], "ada", "alloy")]
+        assert all(len(sound) > 24_000 for sound in sounds)
+        assert sounds[0] != sounds[1]
 
 
 async def test_cosyvoice_without_its_model_is_a_clear_error(tmp_path: Path) -> None:
