@@ -115,9 +115,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             speed_up(bench, options)
         if options.only in (None, "stories"):
             say("spoken answers")
-            print(
-                f"\nSpoken answers\n\n{stories_report(server.chat, LISTENERS, markdown=options.markdown)}", flush=True
-            )
+            heard = stories_report(server.chat, LISTENERS, markdown=options.markdown)
+            print(f"\nSpoken answers to {STORY!r}\n\n{heard}", flush=True)
 
 
 def compare(bench: Bench, options: argparse.Namespace, kinds: list[str], engine: list[str]) -> None:

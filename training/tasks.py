@@ -48,6 +48,12 @@ class World:
         drawn = self._drawn(dice, largest=640 if dice.random() < 0.25 else 352)
         return self._asked(asking.questions(drawn, dice), (self._seen(drawn, dice),), dice)
 
+    def number(self, dice: np.random.Generator) -> Example:
+        """A written number: each digit has to be right, so it takes more pictures than shapes do."""
+        drawn = pictures.picture(dice, largest=352, written=1.0, held_out=self.held_out)
+        turns = [turn for turn in asking.questions(drawn, dice) if f"The number {drawn.number} " in turn.answer]
+        return Example(tuple(turns), (self._seen(drawn, dice),), system(dice), text_first(dice))
+
     def described(self, dice: np.random.Generator) -> Example:
         """A picture in words instead of pixels: what is asked about pictures, learned for a tenth of the price."""
         drawn = pictures.picture(dice, largest=128, written=0.15)
@@ -107,12 +113,18 @@ class World:
         else:
             said = self._spoken_over(clip, dice)
             text, heard = said.text, self._speech(said, dice)
-            says = Turn("What does the voice say?", f"The voice says: {transcript(text)}.")
-            turns = [says, *clips.names_questions(clip, text, dice)]
+            turns = [_says(text), *clips.names_questions(clip, text, dice)]
         # What needs both senses or only the voice is always asked.
         turns += seen[: self._questions - len(turns)]
         turns = [turns[place] for place in dice.permutation(len(turns))]
         return self._asked(turns, (self._watched(clip, dice), heard), dice)
+
+    def voice(self, dice: np.random.Generator) -> Example:
+        """A clip of which only its voice is asked for, so that it takes little time."""
+        clip = self._clip(dice)
+        said = self._spoken_over(clip, dice)
+        attachments = self._watched(clip, dice), self._speech(said, dice)
+        return Example((_says(said.text),), attachments, system(dice), text_first(dice))
 
     @property
     def _questions(self) -> int:
@@ -167,6 +179,10 @@ class World:
 
 
 NO_VOICE = Turn("What does the voice say?", "There is no voice.")
+
+
+def _says(text: str) -> Turn:
+    return Turn(NO_VOICE.question, f"The voice says: {transcript(text)}.")
 
 
 def sketched_speech(said: Utterance) -> Sketch:
