@@ -188,14 +188,16 @@ class Course:
         videos = {"text": 5, "picture": 4, "video": 3, "sketched picture": 5, "sketched video": 2}
         everything = {
             "text": 2,
-            "picture": 10,
+            "picture": 9,
+            "number": 4,
             "video": 2,
-            "transcription": 6,
+            "voice": 4,
+            "transcription": 4,
             "spoken_question": 2,
             "sound": 4,
             "picture_and_speech": 8,
             "video_with_sound": 6,
-            "sketched picture": 4,
+            "sketched picture": 2,
             "sketched video_with_sound": 2,
         }
         return [
