@@ -21,6 +21,7 @@ from server.media.parts import decoding_slots
 from server.metrics import Metrics
 from server.parts import Parts
 from server.settings import Settings
+from server.speech import add_speech
 from server.store import Store
 from server.voices import add_voice, delete_voice, list_voices
 from tts.speaker import Speaker
@@ -82,6 +83,7 @@ def create_app(settings: Settings, engine: Engine, speaker: Speaker | None, stor
     app.add_exception_handler(HTTPException, answer_failure)
     _add_chat(app, parts)
     _add_voices(app, parts)
+    add_speech(app, parts)
     _add_operations(app, parts)
     return app
 
