@@ -22,7 +22,9 @@ from server.metrics import Metrics
 from server.parts import Parts
 from server.settings import Settings
 from server.speech import add_speech
+from server.speech_stream import add_speech_stream
 from server.store import Store
+from server.transcriptions import add_transcriptions
 from server.voices import add_voice, delete_voice, list_voices
 from tts.speaker import Speaker
 
@@ -84,6 +86,8 @@ def create_app(settings: Settings, engine: Engine, speaker: Speaker | None, stor
     _add_chat(app, parts)
     _add_voices(app, parts)
     add_speech(app, parts)
+    add_speech_stream(app, parts)
+    add_transcriptions(app, parts)
     _add_operations(app, parts)
     return app
 

@@ -112,7 +112,13 @@ async def run(settings: Settings, arguments: Namespace, listener: socket.socket)
             settings, engine, speaker, MemoryStore(settings.audio_ttl_seconds, settings.max_stored_answers)
         )
         config = uvicorn.Config(
-            app, log_level="warning", access_log=False, lifespan="on", timeout_graceful_shutdown=LAST_SECONDS
+            app,
+            log_level="warning",
+            access_log=False,
+            lifespan="on",
+            timeout_graceful_shutdown=LAST_SECONDS,
+            ws="websockets-sansio",
+            ws_per_message_deflate=False,  # speech does not get much smaller, only later
         )
         server = uvicorn.Server(config)
         listener.listen()  # whoever reads the next line may connect at once

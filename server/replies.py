@@ -88,17 +88,19 @@ class _Wire:
 
 
 class WholeAnswer(Response):
-    """One JSON object that `answer()` works out. Closing the connection cancels `answer`; nothing is sent then."""
+    """A body that `answer()` works out: an object, sent as JSON, or bytes of `media_type`. Closing the connection
+    cancels `answer`; nothing is sent then."""
 
-    media_type = "application/json"
-
-    def __init__(self, answer: Callable[[], Awaitable[dict[str, Any]]]) -> None:
-        self.status_code, self.background = 200, None
+    def __init__(
+        self, answer: Callable[[], Awaitable[dict[str, Any] | bytes]], media_type: str = "application/json"
+    ) -> None:
+        self.status_code, self.background, self.media_type = 200, None, media_type
         self.answer = answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await unless_gone(receive, partial(self._run, scope, receive, send))
 
     async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = to_json(await self.answer())
+        answer = await self.answer()
+        body = answer if isinstance(answer, bytes) else to_json(answer)
         await Response(body, media_type=self.media_type)(scope, receive, send)

@@ -60,7 +60,6 @@ class Manner(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    model: StrictStr | None = None
     voice: VoiceName = "default"
     response_format: Literal["mp3", "opus", "aac", "flac", "wav", "pcm"] = "mp3"
     speed: float = Field(default=1.0, ge=0.25, le=4.0, strict=True)
@@ -75,6 +74,7 @@ class Manner(BaseModel):
 class SpeechRequest(Manner):
     """The body: OpenAI's fields, and `language`."""
 
+    model: StrictStr | None = None
     input: StrictStr = Field(min_length=1, max_length=MAX_CHARACTERS)
     stream_format: Literal["audio", "sse"] = "audio"
 

@@ -32,7 +32,7 @@ async def output_of(command: list[str], read: Callable[[IO[bytes]], T], seconds:
         MediaError: it took longer than `seconds` (413).
     """
     with tempfile.TemporaryFile() as complaints:
-        process = _start(command, complaints)
+        process = start(command, complaints)
         try:
             with fail_after(seconds):
                 return await to_thread.run_sync(_finish, process, read, abandon_on_cancel=True)
@@ -41,10 +41,11 @@ async def output_of(command: list[str], read: Callable[[IO[bytes]], T], seconds:
         finally:
             process.kill()
             with CancelScope(shield=True):
-                await to_thread.run_sync(_reap, process, complaints)
+                await to_thread.run_sync(reap, process, complaints)
 
 
-def _start(command: list[str], complaints: IO[bytes]) -> subprocess.Popen[bytes]:
+def start(command: list[str], complaints: IO[bytes]) -> subprocess.Popen[bytes]:
+    """A child without input, whose output is a pipe."""
     # A file, not a pipe, for the complaints: nobody has to read it for the child to go on.
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=complaints)
 
@@ -57,7 +58,8 @@ def _finish(process: subprocess.Popen[bytes], read: Callable[[IO[bytes]], T]) ->
     return result
 
 
-def _reap(process: subprocess.Popen[bytes], complaints: IO[bytes]) -> None:
+def reap(process: subprocess.Popen[bytes], complaints: IO[bytes]) -> None:
+    """Wait for a child that ends, close its output, and log what it wrote to `complaints`."""
     assert process.stdout is not None
     status = process.wait()
     process.stdout.close()
