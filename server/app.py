@@ -84,7 +84,7 @@ def create_app(settings: Settings, engine: Engine, speaker: Speaker | None, stor
     app.add_middleware(Boundary, metrics=parts.metrics)
     app.add_exception_handler(HTTPException, answer_failure)
     _add_chat(app, parts)
-    _add_voices(app, parts)
+    add_voices(app, parts)
     add_speech(app, parts)
     add_speech_stream(app, parts)
     add_transcriptions(app, parts)
@@ -113,7 +113,9 @@ def _add_chat(app: FastAPI, parts: Parts) -> None:
         raise RequestError(message, status=404, param="model", code="model_not_found")
 
 
-def _add_voices(app: FastAPI, parts: Parts) -> None:
+def add_voices(app: FastAPI, parts: Parts) -> None:
+    """Add the routes of the voices."""
+
     @app.get("/v1/audio/voices")
     async def voices() -> dict[str, Any]:
         """The voices that an answer may have."""

@@ -20,7 +20,7 @@ from server.asking import Format, VoiceName
 from server.body import read_object
 from server.closing import closing
 from server.errors import FieldError, RequestError
-from server.models import check_model
+from server.model_names import check_model
 from server.narrator import Narrator
 from server.paced import PacedText
 from server.parts import Parts
@@ -122,7 +122,7 @@ async def admitted(parts: Parts, manner: Manner) -> AsyncGenerator[Narrator, Non
         except BusyError as error:
             raise FieldError(error, None) from error
         _check_language(manner, place.pool)
-        yield Narrator(place, manner.format, parts.metrics.spoken, manner.speed, manner.language)
+        yield Narrator(place, manner.format, parts.metrics.spoken, speed=manner.speed, lang=manner.language)
 
 
 def _check_language(manner: Manner, pool: Pool) -> None:

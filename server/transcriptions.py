@@ -22,7 +22,7 @@ from server.forms import read_form
 from server.listening import Heard, listening
 from server.media.errors import naming
 from server.media.recording import sound_blocks
-from server.models import check_model
+from server.model_names import check_model
 from server.parts import Parts
 from server.replies import Emit, EventStream, WholeAnswer, event
 from server.segments import Segment, Segmenter

@@ -233,7 +233,7 @@ async def test_uploads_are_bounded_while_they_are_read() -> None:
 
 async def test_a_model_that_does_not_hear() -> None:
     engine = ScriptedEngine(SAID)
-    engine.modalities = frozenset()  # type: ignore[misc]
+    engine.modalities = frozenset()
     async with served(engine) as server:
         assert check_error(await server.http.post(URL, **form()), 400)["param"] == "file"
 
