@@ -31,6 +31,8 @@ class Narrator:
     speed: float = 1.0
     lang: str | None = None
     """A BCP-47 tag for text whose script does not tell."""
+    instructions: str = ""
+    """How to speak, in words, for a voice that follows them."""
 
     async def narrate(
         self,
@@ -46,7 +48,7 @@ class Narrator:
             VoiceError: at the end of the stream, which is whole but for the units that could not be spoken.
         """
         file, seconds, failure = encoder(self.format), 0.0, None
-        async with self.place.say(text, speed=self.speed, lang=self.lang) as events:
+        async with self.place.say(text, speed=self.speed, lang=self.lang, instructions=self.instructions) as events:
             async for event in events:
                 if isinstance(event, Skipped):
                     failure = failure or event.error

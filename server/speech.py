@@ -37,6 +37,8 @@ MAX_CHARACTERS = 100_000
 SPEECH_MODELS = re.compile(r"tts-1(-hd)?(-\d+)?|gpt-4o-mini-tts(-[\d-]+)?")
 """OpenAI's, which programs name that were written for it; the voice decides who speaks."""
 
+_MAX_INSTRUCTIONS = 4096
+
 _TOKENS_PER_SECOND = 20
 """What OpenAI's models have of sound; the voices here have no tokens of their own."""
 
@@ -49,12 +51,6 @@ def _language(tag: str) -> str:
     return tag
 
 
-def _nothing_to_follow(instructions: str) -> str:
-    if instructions.strip():
-        raise ValueError("the voices of this server follow no instructions; leave them out")
-    return instructions
-
-
 class Manner(BaseModel):
     """How to speak: what the route and the WebSocket have in common."""
 
@@ -64,7 +60,7 @@ class Manner(BaseModel):
     response_format: Literal["mp3", "opus", "aac", "flac", "wav", "pcm"] = "mp3"
     speed: float = Field(default=1.0, ge=0.25, le=4.0, strict=True)
     language: Annotated[StrictStr, AfterValidator(_language)] | None = None
-    instructions: Annotated[StrictStr, AfterValidator(_nothing_to_follow)] = ""
+    instructions: StrictStr = Field(default="", max_length=_MAX_INSTRUCTIONS)
 
     @property
     def format(self) -> Format:
@@ -121,11 +117,22 @@ async def admitted(parts: Parts, manner: Manner) -> AsyncGenerator[Narrator, Non
             raise FieldError(error, "voice") from error
         except BusyError as error:
             raise FieldError(error, None) from error
-        _check_language(manner, place.pool)
-        yield Narrator(place, manner.format, parts.metrics.spoken, speed=manner.speed, lang=manner.language)
+        _check(manner, place.pool)
+        yield Narrator(
+            place,
+            manner.format,
+            parts.metrics.spoken,
+            speed=manner.speed,
+            lang=manner.language,
+            instructions=manner.instructions.strip(),
+        )
 
 
-def _check_language(manner: Manner, pool: Pool) -> None:
+def _check(manner: Manner, pool: Pool) -> None:
+    """Refuse what this voice would ignore."""
+    if manner.instructions.strip() and not pool.follows_instructions:
+        message = "This voice follows no instructions; leave them out."
+        raise RequestError(message, param="instructions", code="instructions_unsupported")
     known = {base(tag) for tag in pool.languages}
     if manner.language is not None and known and base(manner.language) not in known:
         spoken = ", ".join(sorted(known))

@@ -99,7 +99,7 @@ class SpeechSession:
     @property
     def config(self) -> dict[str, Any]:
         """The session as the client is told."""
-        return {"id": self.id, "sample_rate": WIRE_RATE} | self.manner.model_dump(exclude={"instructions"})
+        return {"id": self.id, "sample_rate": WIRE_RATE} | self.manner.model_dump()
 
     @property
     def waiting(self) -> int:

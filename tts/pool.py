@@ -149,6 +149,11 @@ class Pool:
         return frozenset(chain.from_iterable(known)) if all(known) else frozenset()
 
     @property
+    def follows_instructions(self) -> bool:
+        """Whether its workers can be told in words how to speak."""
+        return all(getattr(worker.voice, "follows_instructions", False) for worker in self._workers)
+
+    @property
     def slots(self) -> int:
         """Units that are spoken at a time by all workers."""
         return sum(worker.voice.slots for worker in self._workers)

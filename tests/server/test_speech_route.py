@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import anyio
@@ -102,6 +103,22 @@ async def test_speed_and_language_reach_the_voice() -> None:
     assert set(voice.langs) == {"en-GB"}
 
 
+async def test_instructions_reach_a_voice_that_follows_them() -> None:
+    told: list[str] = []
+
+    class Obedient(ScriptedVoice):
+        follows_instructions = True
+
+        def synthesize(self, text: str, *, instructions: str = "", **manner: Any) -> AsyncGenerator[bytes, None]:
+            told.append(instructions)
+            return super().synthesize(text, **manner)
+
+    async with served(ScriptedEngine(), Obedient(seconds_per_char=0.01)) as server:
+        await server.sdk.audio.speech.create(**PCM, instructions="Whisper.")
+        await server.sdk.audio.speech.create(**PCM, instructions=" ")
+    assert set(told) == {"Whisper.", ""}
+
+
 @pytest.mark.parametrize("model", ["tts-1", "tts-1-hd", "gpt-4o-mini-tts", "gpt-4o-mini-tts-2025-12-15", MODEL, None])
 async def test_models_that_programs_name(model: str | None) -> None:
     async with served(ScriptedEngine(), quick_voice()) as server:
@@ -123,7 +140,7 @@ async def test_models_that_programs_name(model: str | None) -> None:
         ({"speed": "fast"}, 400, "speed", None),
         ({"language": "no language"}, 400, "language", None),
         ({"language": "xx"}, 400, "language", None),
-        ({"instructions": "Whisper."}, 400, "instructions", None),
+        ({"instructions": "Whisper."}, 400, "instructions", "instructions_unsupported"),
         ({"stream_format": "webrtc"}, 400, "stream_format", None),
         ({"pitch": 2}, 400, "pitch", None),
         ({"model": "nobody"}, 404, "model", "model_not_found"),

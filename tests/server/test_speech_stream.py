@@ -150,7 +150,6 @@ async def test_cancelling_stops_at_once_and_the_connection_speaks_again() -> Non
         ('{"type": "input_text.flush"}', "no_text", None),
         ('{"type": "session.update", "session": {"speed": 9}}', None, "session.speed"),
         ('{"type": "session.update", "session": {"pitch": 9}}', None, "session.pitch"),
-        ('{"type": "session.update", "session": {"instructions": "Sing."}}', None, "session.instructions"),
         (b"\x00", "invalid_json", None),
         (json.dumps({"type": "input_text.append", "text": "x" * (MAX_CHARACTERS + 1)}), "too_much_text", "text"),
     ],
@@ -174,7 +173,11 @@ async def test_a_speech_that_cannot_be_said_ends_with_an_error() -> None:
         assert error_of(await client.hear("error")) == ("unknown_voice", "voice")
         await client.say("input_text.append", text="This belongs to it. ")
         await client.say("input_text.flush")
-        await client.say("session.update", session={"voice": "alloy"})
+        await client.say("session.update", session={"voice": "alloy", "instructions": "Sing."})
+        await client.say("input_text.append", text="Two. ")
+        assert error_of(await client.hear("error")) == ("instructions_unsupported", "instructions")
+        await client.say("input_text.cancel")
+        await client.say("session.update", session={"instructions": ""})
         await client.say("input_text.append", text="The first one is said. The second one is not. The third one is.")
         await client.say("input_text.flush")
         events = await client.hear("error", "speech.audio.done")
@@ -210,7 +213,7 @@ async def test_leaving_stops_the_voice() -> None:
 
 async def test_who_does_not_read_stops_the_voice_and_is_still_heard() -> None:
     """Sound is not made ahead without end; text is still taken, up to a bound, and a cancel is obeyed at once."""
-    voice = ScriptedVoice(seconds_per_char=1.0, chunk_seconds=1.0)
+    voice = ScriptedVoice(seconds_per_char=0.3, chunk_seconds=0.5)
     async with served(ScriptedEngine(), voice) as server, talking(server) as client:
         for number in range(100):
             await client.say("input_text.append", text=f"This is sentence number {number}. ")
