@@ -23,6 +23,7 @@ from server.parts import Parts
 from server.speech import admitted, usage
 from server.speech_session import Append, Cancel, ClientEvent, Flush, Speech, SpeechSession, Update, client_event
 from tts.events import Begun, Ended, Skipped
+from tts.voice import VoiceError
 
 logger = logging.getLogger(__name__)
 
@@ -162,6 +163,8 @@ class _Connection:
             raise
         except Exception as error:
             speech.over = True
+            if isinstance(error, VoiceError):
+                self._parts.metrics.voice_failures.inc()
             await self._send(_error(error, **mark))
         else:
             await self._send({"type": "speech.audio.done", **mark, "usage": usage(speech.characters, seconds)})
