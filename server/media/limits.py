@@ -32,5 +32,8 @@ class MediaLimits:
     kept_bytes: int = 256 * 2**20
     """Pixels and samples that are kept in case the same attachment comes again, as it does in a conversation."""
 
-    decode_seconds: float = 120
-    """Time that one attachment may take."""
+    decode_seconds: float = 300
+    """Time that one attachment may take, on a machine that may be busy."""
+
+    cpu_seconds: float = 120
+    """Processor time that it may take; an hour of 1080p needs 40."""

@@ -26,9 +26,6 @@ Message = dict[str, Any]
 T = TypeVar("T")
 R = TypeVar("R")
 
-_THREADS = 4
-"""How many threads a decoder has at most, for its share of processor time."""
-
 
 @dataclass(frozen=True, slots=True)
 class _File:
@@ -144,7 +141,7 @@ class Attachments:
             kind,
             max_pixels=limits.max_image_pixels if kind == "image" else limits.max_frame_pixels,
             max_seconds=limits.max_video_seconds,
-            cpu_seconds=_THREADS * limits.decode_seconds,
+            cpu_seconds=limits.cpu_seconds,
             fit=self._fits.get(kind),
             soundtrack=part.soundtrack,
         )
