@@ -16,13 +16,14 @@ class Decoders:
     def __init__(self, most: int | None = None) -> None:
         """`most`: how many files are decoded at a time; None: as many as there are cores."""
         self._slots = CapacityLimiter(most or os.cpu_count() or 1)
-        self._idle: list[Decoder] = []
+        self.idle: list[Decoder] = []
+        """Processes that wait for a file."""
         self._closed = False
 
     def warm_up(self) -> None:
         """Have a process ready, so that the first file does not wait for one to start. Returns at once."""
-        if not self._idle and not self._closed:
-            self._idle.append(Decoder())
+        if not self.idle and not self._closed:
+            self.idle.append(Decoder())
 
     async def decode(self, file: int, job: Job, seconds: float, grant: Grant) -> list[Array]:
         """What `file` holds, once a process is free for it. Cancelling it kills the process that is at work.
@@ -36,14 +37,14 @@ class Decoders:
                 return await decoder.decode(file, job, seconds, grant)
             finally:
                 if decoder.usable and not self._closed:
-                    self._idle.append(decoder)
+                    self.idle.append(decoder)
                 else:
                     await decoder.close()
                     self.warm_up()
 
     async def _ready(self) -> Decoder:
-        while self._idle:
-            decoder = self._idle.pop()
+        while self.idle:
+            decoder = self.idle.pop()
             if decoder.lives:
                 return decoder
             await decoder.close()  # something else has killed it
@@ -52,5 +53,5 @@ class Decoders:
     async def close(self) -> None:
         """End the processes that nobody uses; the others end with those who use them."""
         self._closed = True
-        while self._idle:
-            await self._idle.pop().close()
+        while self.idle:
+            await self.idle.pop().close()

@@ -98,7 +98,7 @@ async def test_a_decoder_is_used_again_until_it_fails(decoder: Decoder) -> None:
 async def test_a_decoder_that_dies_is_a_damaged_file_and_replaced(caplog: pytest.LogCaptureFixture) -> None:
     decoders = Decoders(1)
     decoders.warm_up()
-    [first] = decoders._idle
+    [first] = decoders.idle
     with PICTURE.open("rb") as file:
 
         def shoot(_: int) -> None:
@@ -147,7 +147,7 @@ async def test_cancelling_kills_the_decoder_and_leaves_no_file(temporary: Path) 
     """While it hangs: stopped, it answers nothing."""
     decoders = Decoders(1)
     decoders.warm_up()
-    [decoder] = decoders._idle
+    [decoder] = decoders.idle
     os.kill(decoder.pid, signal.SIGSTOP)
     with PICTURE.open("rb") as file:
         async with anyio.create_task_group() as group:
@@ -155,7 +155,7 @@ async def test_cancelling_kills_the_decoder_and_leaves_no_file(temporary: Path) 
             await anyio.wait_all_tasks_blocked()
             group.cancel_scope.cancel()
     assert not lives(decoder.pid)
-    assert decoders._idle[0].pid != decoder.pid
+    assert decoders.idle[0].pid != decoder.pid
     assert not os.listdir(temporary)
     await decoders.close()
 
@@ -163,7 +163,7 @@ async def test_cancelling_kills_the_decoder_and_leaves_no_file(temporary: Path) 
 async def test_a_decoder_that_was_killed_meanwhile_is_not_used() -> None:
     decoders = Decoders(1)
     decoders.warm_up()
-    [first] = decoders._idle
+    [first] = decoders.idle
     os.kill(first.pid, signal.SIGKILL)
     first._process.wait()
     with PICTURE.open("rb") as file:
