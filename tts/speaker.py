@@ -12,9 +12,8 @@ from random import getrandbits
 from time import monotonic
 from typing import Literal
 
-import anyio
-
 from tts.answer import Answer, Manner
+from tts.background import background
 from tts.events import Event
 from tts.imitations import CannotImitateError, Imitations
 from tts.plan import Planner
@@ -263,18 +262,11 @@ class Place:
 
 @asynccontextmanager
 async def _saying(answer: Answer, text: AsyncIterable[str]) -> AsyncGenerator[AsyncGenerator[Event, None], None]:
-    failure: Exception | None = None
-    async with anyio.create_task_group() as group:
+    async with background() as group:
         group.start_soon(answer.read, text, name="text to speak")
         group.start_soon(answer.dispatch, group, name="look-ahead")
-        try:
-            async with aclosing(answer.events()) as events:
-                yield events
-        except Exception as error:  # outside the group it would come out as one
-            failure = error
-        group.cancel_scope.cancel()
-    if failure is not None:
-        raise failure
+        async with aclosing(answer.events()) as events:
+            yield events
 
 
 def default_speaker(limits: Limits | None = None) -> Speaker:
