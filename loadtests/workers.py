@@ -12,8 +12,6 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import Any
 
@@ -21,8 +19,9 @@ import anyio
 
 from loadtests.figures import percentile
 from loadtests.report import table
+from tests.redis_server import redis_server
 from tests.scripted_voice import ScriptedVoice
-from tests.workers.processes import RedisServer, worker
+from tests.workers.processes import worker
 from tts.voice import WIRE_RATE, Voice
 from tts.workers.redis_voices import redis_fleet
 
@@ -141,13 +140,8 @@ def report(*, markdown: bool, counts: Sequence[int] = COUNTS) -> str:
     async def measure(url: str) -> list[Row]:
         return [*rows("scripted", await scripted(url, counts), LEAST), *rows("espeak", await espeak(url), None)]
 
-    with TemporaryDirectory(prefix="ola") as folder:
-        redis = RedisServer(Path(folder))
-        redis.start()
-        try:
-            measured = asyncio.run(measure(redis.url))
-        finally:
-            redis.stop()
+    with redis_server() as redis:
+        measured = asyncio.run(measure(redis.url))
     header = ("voice", "workers", "sound, s/s", f"of linear (>= {LEAST})", "idle worker's first sound p50, ms", "")
     return table(header, measured, markdown)
 
