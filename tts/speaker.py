@@ -1,6 +1,6 @@
 """The gateway's way to speech: text as it is written in, sound at the wire's rate out, in order and ahead of time.
 
-Knows no voice, except which ones are there when nobody configures any.
+Knows no voice in particular.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from tts.plan import Planner
 from tts.pool import Places, Pool
 from tts.recorded import Imitator, Recorded, Registry
 from tts.voice import UnknownVoiceError, Voice
-from tts.voices.espeak import OPENAI_ALIASES, espeak_voices
 
 Speech = AbstractAsyncContextManager[AsyncGenerator[Event, None]]
 """Enter it for the events of one answer. Leaving it, also by being cancelled, stops all work on the answer."""
@@ -267,8 +266,3 @@ async def _saying(answer: Answer, text: AsyncIterable[str]) -> AsyncGenerator[As
         group.start_soon(answer.dispatch, group, name="look-ahead")
         async with aclosing(answer.events()) as events:
             yield events
-
-
-def default_speaker(limits: Limits | None = None) -> Speaker:
-    """The embedded voices and OpenAI's names as aliases of them (`docs/voices.md`). Starts nothing yet."""
-    return Speaker(espeak_voices(), OPENAI_ALIASES, limits)
