@@ -1,4 +1,4 @@
-"""How speech scales over worker processes and a real Redis: `python -m loadtests.workers`.
+"""How speech scales over worker processes and a real Redis.
 
 First with a voice that takes a fixed time for its sound and no CPU, so that what is measured is what lies between a
 gateway and its workers; then with eSpeak NG, which takes CPU only. Needs redis-server.
@@ -6,7 +6,6 @@ gateway and its workers; then with eSpeak NG, which takes CPU only. Needs redis-
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, aclosing
@@ -144,13 +143,3 @@ def report(*, markdown: bool, counts: Sequence[int] = COUNTS) -> str:
         measured = asyncio.run(measure(redis.url))
     header = ("voice", "workers", "sound, s/s", f"of linear (>= {LEAST})", "idle worker's first sound p50, ms", "")
     return table(header, measured, markdown)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m loadtests.workers", description="Speech over worker processes.")
-    parser.add_argument("--markdown", action="store_true", help="a table for LOG.md")
-    print(report(markdown=parser.parse_args().markdown))
-
-
-if __name__ == "__main__":
-    main()
