@@ -11,9 +11,11 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.exceptions import HTTPException
 
 from engine.api import Engine
+from server.access import Access
 from server.boundary import Boundary, answer_failure
 from server.chat import complete_chat
 from server.errors import RequestError
+from server.gate import add_cors, add_gate
 from server.health import check_health, check_ready
 from server.media.fetch import FetchLimits, UrlFetcher
 from server.media.limits import MediaLimits
@@ -50,19 +52,24 @@ _VOICE_DOCS: dict[str, Any] = {
 }
 
 
-def create_app(settings: Settings, engine: Engine, speaker: Speaker | None, store: Store) -> FastAPI:
-    """The server as an ASGI app. `speaker` None: a server without a voice, which refuses to answer in audio.
+def create_app(
+    settings: Settings, engine: Engine, speaker: Speaker | None, store: Store, access: Access | None = None
+) -> FastAPI:
+    """The server as an ASGI app. `speaker` None: a server without a voice, which refuses to answer in audio. `access`
+    None: everybody may use it.
 
     The app's lifespan starts the speaker, and closes it and what fetches attachments. The engine stays the caller's to
     close.
     """
     limits = MediaLimits(max_parts=settings.max_attachments, max_bytes=settings.max_attachment_bytes)
     fetch = UrlFetcher(FetchLimits(settings.max_attachment_bytes)) if settings.fetch_urls else None
+    access = access or Access()
     parts = Parts(settings, engine, speaker, store, Metrics(), limits, decoding_slots(), fetch)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
         async with AsyncExitStack() as closing:
+            await closing.enter_async_context(access.ledger.renewing())
             if fetch is not None:
                 closing.push_async_callback(fetch.close)
             if speaker is not None:
@@ -78,7 +85,9 @@ def create_app(settings: Settings, engine: Engine, speaker: Speaker | None, stor
         swagger_ui_oauth2_redirect_url=None,
     )
     app.state.parts = parts
+    add_gate(app, settings, access)
     app.add_middleware(Boundary, metrics=parts.metrics)
+    add_cors(app, settings)
     app.add_exception_handler(HTTPException, answer_failure)
     _add_chat(app, parts)
     _add_voices(app, parts)
