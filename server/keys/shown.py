@@ -17,7 +17,7 @@ def shown_key(scope: Scope) -> bytes:
     Raises:
         RequestError: none (401), more than one, or a header that is no bearer token (RFC 6750).
     """
-    headers = [value for name, value in scope["headers"] if name == b"authorization"]
+    headers: list[bytes] = [value for name, value in scope["headers"] if name == b"authorization"]
     if headers:
         scheme, _, secret = headers[0].partition(b" ")
         if len(headers) == 1 and scheme.lower() == b"bearer" and (secret := secret.strip()):

@@ -22,8 +22,8 @@ CHAT = "/v1/chat/completions"
 OPEN = {"/health", "/ready", "/docs", "/openapi.json"}
 
 
-def keyed(**limits: int) -> Access:
-    return Access(SomeKeys(**limits))
+def keyed() -> Access:
+    return Access(SomeKeys())
 
 
 async def test_only_what_is_meant_to_be_open_is_open() -> None:
