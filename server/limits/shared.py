@@ -58,7 +58,8 @@ none), places, seconds of a lease, seconds of a full bucket, then of each draw."
 
 _RENEW = """
 local time = redis.call('TIME')
-for i = 2, #ARGV do redis.call('ZADD', KEYS[1], time[1] + ARGV[1], ARGV[i]) end
+local ends = time[1] + time[2] / 1000000 + ARGV[1]
+for i = 2, #ARGV do redis.call('ZADD', KEYS[1], ends, ARGV[i]) end
 redis.call('EXPIRE', KEYS[1], math.ceil(ARGV[1]))
 """
 """Key: places. Arguments: seconds of a lease, leases ..."""
