@@ -21,6 +21,7 @@ import uvloop
 from pydantic import ValidationError
 
 from engine.api import SAMPLE_RATE, Attachment, Engine, Image, Sound
+from server.connection import PatientConnection
 from server.settings import Settings
 from server.welcome import welcome
 
@@ -119,7 +120,12 @@ async def run(settings: Settings, arguments: Namespace, listener: socket.socket)
         store = MemoryStore(settings.audio_ttl_seconds, settings.max_stored_answers)
         app = create_app(settings, engine, speaker, store, access)
         config = uvicorn.Config(
-            app, log_level="warning", access_log=False, lifespan="on", timeout_graceful_shutdown=LAST_SECONDS
+            app,
+            http=PatientConnection,
+            log_level="warning",
+            access_log=False,
+            lifespan="on",
+            timeout_graceful_shutdown=LAST_SECONDS,
         )
         server = uvicorn.Server(config)
         listener.listen()  # whoever reads the next line may connect at once
