@@ -14,6 +14,7 @@ from engine.api import Engine
 from server.access import Access
 from server.boundary import Boundary, answer_failure
 from server.chat import complete_chat
+from server.client_secrets import add_client_secrets
 from server.errors import RequestError
 from server.gate import add_cors, add_gate
 from server.health import check_health, check_ready
@@ -91,6 +92,7 @@ def create_app(
     app.add_exception_handler(HTTPException, answer_failure)
     _add_chat(app, parts)
     _add_voices(app, parts)
+    add_client_secrets(app, parts, access.secrets)
     _add_operations(app, parts)
     return app
 

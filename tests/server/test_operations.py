@@ -101,6 +101,7 @@ async def test_the_documentation_lists_what_is_served() -> None:
         "/v1/models/{model_id}",
         "/v1/audio/voices",
         "/v1/audio/voices/{name}",
+        "/v1/realtime/client_secrets",
         "/health",
         "/ready",
         "/metrics",
