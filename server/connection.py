@@ -31,8 +31,8 @@ class PatientConnection(HttpToolsProtocol):
         self._wait_for_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._head_timer = _stopped(self._head_timer)
-        self._answer_timer = _stopped(self._answer_timer)
+        self._stop_head_timer()
+        self._stop_answer_timer()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -53,8 +53,8 @@ class PatientConnection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._in_head = False
-        self._head_timer = _stopped(self._head_timer)
-        self._answer_timer = _stopped(self._answer_timer)
+        self._stop_head_timer()
+        self._stop_answer_timer()
         super().on_headers_complete()
 
     def pause_writing(self) -> None:
@@ -62,7 +62,7 @@ class PatientConnection(HttpToolsProtocol):
         self._wait_for_reader()
 
     def resume_writing(self) -> None:
-        self._answer_timer = _stopped(self._answer_timer)
+        self._stop_answer_timer()
         super().resume_writing()
 
     def on_response_complete(self) -> None:
@@ -82,7 +82,12 @@ class PatientConnection(HttpToolsProtocol):
         if self.transport.get_write_buffer_size():
             self.transport.abort()
 
+    def _stop_head_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
 
-def _stopped(timer: asyncio.TimerHandle | None) -> None:
-    if timer is not None:
-        timer.cancel()
+    def _stop_answer_timer(self) -> None:
+        if self._answer_timer is not None:
+            self._answer_timer.cancel()
+            self._answer_timer = None
