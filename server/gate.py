@@ -15,7 +15,7 @@ from server.keys.key import Key, Keys, digest_of
 from server.keys.shown import no_key, shown_key
 from server.limits.allowance import Allowance
 from server.origins import Origins
-from server.places import Places
+from server.places import Place, Places
 from server.secrets import PREFIX, is_expired
 from server.settings import Settings
 
@@ -25,6 +25,8 @@ METRICS = "/metrics"
 SESSIONS = frozenset({"/v1/realtime", "/v1/audio/speech/stream"})
 """What a client secret opens."""
 
+_LARGEST_BODIES = 4
+"""How many of the largest bodies allowed there is memory for; many more ordinary ones."""
 _EXPOSED = [
     "x-request-id",
     "retry-after",
@@ -37,7 +39,8 @@ def add_gate(app: FastAPI, settings: Settings, access: Access) -> None:
     """Put the gate in front of all routes."""
     # Who says `none` may have given the server any name.
     origins = Origins(settings.origins, only_local_names=settings.keys is None)
-    app.add_middleware(Gate, access=access, places=Places(settings.max_requests), origins=origins)
+    places = Places(settings.max_requests, _LARGEST_BODIES * settings.max_body_bytes)
+    app.add_middleware(Gate, access=access, places=places, origins=origins)
 
 
 def add_cors(app: FastAPI, settings: Settings) -> None:
@@ -67,18 +70,18 @@ class Gate:
         if scope["path"] == METRICS:  # also while the server is busy
             await self._app(scope, receive, send)
             return
-        with self._places.taken():
-            await self._serve(key, scope, receive, send)
+        with self._places.taken() as place:
+            await self._serve(key, place, scope, receive, send)
 
-    async def _serve(self, key: Key | None, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _serve(self, key: Key | None, place: Place, scope: Scope, receive: Receive, send: Send) -> None:
         allowance = Allowance() if key is None else Allowance(self._access.ledger, key.account, key.quota)
         talks = scope["type"] == "websocket"
-        counted = counted_messages if talks else counted_body
+        counted = counted_messages(receive, allowance) if talks else counted_body(receive, allowance, place)
         async with allowance.entered("concurrent_sessions" if talks else "concurrent_requests"):
             state = scope["state"]
             state["allowance"], state["key"] = allowance, key
             state["answer_headers"].extend(allowance.headers)
-            await self._app(scope, counted(receive, allowance), send)
+            await self._app(scope, counted, send)
 
     async def _let_in(self, scope: Scope, keys: Keys) -> Key:
         """Raises RequestError (401, 403)."""

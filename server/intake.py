@@ -9,6 +9,7 @@ from starlette.types import Message, Receive
 
 from server.errors import RequestError
 from server.limits.allowance import Allowance
+from server.places import Place
 
 GRACE_SECONDS = 20.0
 """For a small body, however slow the line."""
@@ -27,10 +28,10 @@ class BodyTooSlowError(RequestError):
         )
 
 
-def counted_body(receive: Receive, allowance: Allowance) -> Receive:
+def counted_body(receive: Receive, allowance: Allowance, place: Place) -> Receive:
     """`receive` of a request: its body is counted and has to come in time.
 
-    Raises LimitError or BodyTooSlowError where the body would have gone on.
+    Raises LimitError, ServerBusyError or BodyTooSlowError where the body would have gone on.
     """
     began, size, complete = inf, 0, False
 
@@ -47,6 +48,7 @@ def counted_body(receive: Receive, allowance: Allowance) -> Receive:
             raise BodyTooSlowError
         piece = len(message.get("body", b""))
         size += piece
+        place.hold(piece)
         complete = not message.get("more_body", False)
         await allowance.read(piece)
         if complete:

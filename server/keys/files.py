@@ -99,6 +99,8 @@ class FileKeys:
     def _read(self) -> _File:
         try:
             return _File.model_validate_json(self._path.read_bytes())
+        except FileNotFoundError:
+            raise KeysError(f"{self._path}: no such file; `ola keys create NAME` makes it") from None
         except (OSError, ValidationError) as error:
             reason = error.strerror if isinstance(error, OSError) else _problem(error)
             raise KeysError(f"{self._path}: {reason}") from None

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from server.access import Access
+from server import cli
+from server.access import Access, opened_access
+from server.keys.key import KeysError
 from server.origins import Origins
 from server.settings import Settings
 from tests.scripted_engine import ScriptedEngine
@@ -133,6 +136,20 @@ def test_nobody_is_let_in_by_mistake(host: str) -> None:
         Settings(host=host)
     assert Settings(host=host, keys="none").host == host
     assert Settings(host=host, keys="keys.json").host == host
+
+
+def test_the_start_says_what_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=r"OLA_HOST=0\.0\.0\.0 .* set OLA_KEYS"):
+        cli.main(["serve", "--host", "0.0.0.0"])
+
+
+async def test_a_server_whose_keys_are_not_there_does_not_start(tmp_path: Path) -> None:
+    with pytest.raises(KeysError, match="`ola keys create NAME` makes it"):
+        async with opened_access(Settings(keys=str(tmp_path / "keys.json"))):
+            pass
+    with pytest.raises(KeysError, match="Redis"):
+        async with opened_access(Settings(keys="redis", redis_url="redis://127.0.0.1:1")):
+            pass
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])

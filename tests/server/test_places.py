@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from time import perf_counter
 
 import anyio
@@ -77,21 +78,42 @@ async def test_a_busy_server_refuses_before_it_reads_and_can_be_watched() -> Non
 
         group.start_soon(ask)
         await engine.started.wait()
-        began = perf_counter()
-        big = b'{"messages": "' + b"x" * 20_000_000 + b'"}'
-        headers = {"content-type": "application/json"}
-        check_error(await server.http.post(CHAT, content=big, headers=headers), 503)
+        host, port = server.http.base_url.host, server.http.base_url.port
+        assert port is not None
+        async with await anyio.connect_tcp(host, port) as connection:
+            began = perf_counter()
+            await connection.send(f"POST {CHAT} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9999\r\n\r\n".encode())
+            assert (await connection.receive()).startswith(b"HTTP/1.1 503")
+            assert perf_counter() - began < REFUSED_WITHIN
         check_error(await server.http.get("/v1/models"), 503)
-        assert perf_counter() - began < REFUSED_WITHIN
         for path in ("/health", "/ready", "/metrics"):
             assert (await server.http.get(path)).status_code == 200
         gate.set()
 
 
 def test_a_place_is_free_again_however_it_was_left() -> None:
-    places = Places(1)
+    places = Places(1, 0)
     for _ in range(3):
         with suppress(ZeroDivisionError), places.taken():
             with pytest.raises(ServerBusyError), places.taken():
                 pass
             raise ZeroDivisionError
+
+
+async def test_bodies_share_their_memory() -> None:
+    """Four of the largest at a time; while they are held, a fifth is refused where it would not fit any more."""
+    gate = anyio.Event()
+    engine = ScriptedEngine(gates={0: gate})
+    large = {"json": ASK | {"user": "x" * 9_000}}
+    async with served(engine, max_body_bytes=10_000) as server:
+        async with anyio.create_task_group() as group:
+            for _ in range(4):
+                group.start_soon(partial(server.http.post, CHAT, **large))
+            with anyio.fail_after(5):
+                while await engine.running() < 4:  # noqa: ASYNC110 - no client sees it
+                    await anyio.sleep(0.002)
+            assert check_error(await server.http.post(CHAT, **large), 503)["code"] == "server_busy"
+            gate.set()
+            assert (await server.http.post(CHAT, json=ASK)).status_code == 200
+        for _ in range(5):
+            assert (await server.http.post(CHAT, **large)).status_code == 200
