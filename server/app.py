@@ -17,7 +17,7 @@ from server.chat import complete_chat
 from server.client_secrets import add_client_secrets
 from server.errors import RequestError
 from server.gate import add_cors, add_gate
-from server.health import check_health, check_ready
+from server.health import Readiness, check_health
 from server.media.fetch import FetchLimits, UrlFetcher
 from server.media.limits import MediaLimits
 from server.media.parts import decoding_slots
@@ -136,6 +136,8 @@ def _add_voices(app: FastAPI, parts: Parts) -> None:
 
 
 def _add_operations(app: FastAPI, parts: Parts) -> None:
+    readiness = Readiness(parts)
+
     @app.get("/health")
     async def health() -> dict[str, str]:
         """The process is up and the engine alive."""
@@ -144,7 +146,7 @@ def _add_operations(app: FastAPI, parts: Parts) -> None:
     @app.get("/ready")
     async def ready() -> dict[str, str]:
         """An answer could be given, and spoken, now."""
-        return await check_ready(parts)
+        return await readiness.check()
 
     @app.get("/metrics", response_class=Response)
     async def metrics() -> Response:

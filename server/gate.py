@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
+from functools import partial
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
@@ -11,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from server.access import Access
 from server.errors import RequestError
 from server.intake import counted_body, counted_messages
-from server.keys.key import Key, Keys, digest_of
+from server.keys.key import Key, Keys, KeysError, digest_of
 from server.keys.shown import no_key, shown_key
 from server.limits.allowance import Allowance
 from server.origins import Origins
@@ -76,7 +78,11 @@ class Gate:
     async def _serve(self, key: Key | None, place: Place, scope: Scope, receive: Receive, send: Send) -> None:
         allowance = Allowance() if key is None else Allowance(self._access.ledger, key.account, key.quota)
         talks = scope["type"] == "websocket"
-        counted = counted_messages(receive, allowance) if talks else counted_body(receive, allowance, place)
+        counted = (
+            counted_messages(receive, allowance, partial(self._check_again, key))
+            if talks
+            else counted_body(receive, allowance, place)
+        )
         async with allowance.entered("concurrent_sessions" if talks else "concurrent_requests"):
             state = scope["state"]
             state["allowance"], state["key"] = allowance, key
@@ -106,6 +112,14 @@ class Gate:
         if scope["path"] not in SESSIONS:
             raise _forbidden("A client secret opens sessions only.")
         return key
+
+    async def _check_again(self, key: Key | None) -> None:
+        """Raises RequestError if the key was revoked meanwhile. A session outlives keys that cannot be looked up."""
+        if key is None or self._access.keys is None:
+            return
+        with suppress(KeysError):
+            if await self._access.keys.find(key.digest) is None:
+                raise no_key("This key is not valid any more.", shown=True)
 
 
 def _forbidden(message: str) -> RequestError:

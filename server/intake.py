@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from math import inf
 
 import anyio
@@ -17,6 +18,9 @@ BYTES_PER_SECOND = 8 * 1024
 """What a body must come with, on the average, after that."""
 LONGEST_SECONDS = 1200.0
 """For any body: 256 MiB at 2 Mbit/s."""
+
+CHECK_SECONDS = 5.0
+"""After which a session may go on with a key that was revoked."""
 
 
 class BodyTooSlowError(RequestError):
@@ -58,12 +62,20 @@ def counted_body(receive: Receive, allowance: Allowance, place: Place) -> Receiv
     return next_message
 
 
-def counted_messages(receive: Receive, allowance: Allowance) -> Receive:
-    """`receive` of a WebSocket: what the client says is counted. Raises LimitError in place of what is too much."""
+def counted_messages(receive: Receive, allowance: Allowance, check: Callable[[], Awaitable[None]]) -> Receive:
+    """`receive` of a WebSocket: what the client says is counted, and `check` called before it from time to time.
+
+    Raises LimitError in place of what is too much, and what `check` raises.
+    """
+    checked = anyio.current_time()
 
     async def next_message() -> Message:
+        nonlocal checked
         message = await receive()
         if message["type"] == "websocket.receive":
+            if anyio.current_time() >= checked + CHECK_SECONDS:
+                await check()
+                checked = anyio.current_time()
             said = message.get("bytes") or (message.get("text") or "").encode()
             await allowance.read(len(said))
         return message

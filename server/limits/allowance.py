@@ -60,7 +60,11 @@ class Allowance:
         places: int | None = getattr(self._quota, kind)
         lease = None if places is None else Lease(kind, places)
         try:
-            await self._enter(lease)
+            try:
+                await self._enter(lease)
+            except (LimitError, LedgerError):
+                lease = None  # there is none to give back
+                raise
             yield
         finally:
             with anyio.move_on_after(_SETTLE_SECONDS, shield=True):

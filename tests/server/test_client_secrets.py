@@ -18,7 +18,7 @@ from websockets.typing import Subprotocol
 
 from server import secrets
 from server.access import Access
-from server.keys.key import digest_of
+from server.keys.key import KeysError, digest_of
 from server.secrets import ClientSecret, MemorySecrets, RedisSecrets, SecretsError, is_expired, new_client_secret
 from tests.redis_server import redis_server
 from tests.scripted_engine import MODEL, ScriptedEngine
@@ -133,6 +133,21 @@ async def test_sessions_share_the_limits_of_the_key() -> None:
             await socket.wait_closed()
             assert (socket.close_code, socket.close_reason) == (1008, "rate_limit_exceeded")
         assert (await server.http.get("/v1/models", headers=AUTHORIZED)).status_code == 429
+
+
+async def test_a_session_ends_with_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.intake.CHECK_SECONDS", 0)
+    keys = SomeKeys()
+    async with talking(Access(keys)) as server, session(server, SECRET) as socket:
+        assert await socket.recv() == "hello"
+        keys.broken = KeysError("gone for a while")
+        await socket.send("Hi")
+        assert await socket.recv() == "Hi"
+        keys.broken = None
+        del keys.names[SECRET]
+        await socket.send("Hi again")
+        await socket.wait_closed()
+        assert (socket.close_code, socket.close_reason) == (1008, "invalid_api_key")
 
 
 async def test_sessions_count_among_all_that_is_worked_on() -> None:

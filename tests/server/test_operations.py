@@ -27,6 +27,15 @@ async def test_health_and_readiness() -> None:
         assert voice.active == 0
 
 
+async def test_many_who_ask_hear_one_word() -> None:
+    voice = quick_voice(delay=0.05)
+    async with served(ScriptedEngine(), voice) as server:
+        async with anyio.create_task_group() as group:
+            for _ in range(20):
+                group.start_soon(server.http.get, "/ready")
+        assert len(voice.said) == 1
+
+
 async def test_a_server_without_a_voice_is_ready() -> None:
     async with served(ScriptedEngine()) as server:
         assert (await server.http.get("/ready")).status_code == 200

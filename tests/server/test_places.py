@@ -104,16 +104,16 @@ async def test_bodies_share_their_memory() -> None:
     """Four of the largest at a time; while they are held, a fifth is refused where it would not fit any more."""
     gate = anyio.Event()
     engine = ScriptedEngine(gates={0: gate})
-    large = {"json": ASK | {"user": "x" * 9_000}}
+    large = ASK | {"user": "x" * 9_000}
     async with served(engine, max_body_bytes=10_000) as server:
         async with anyio.create_task_group() as group:
             for _ in range(4):
-                group.start_soon(partial(server.http.post, CHAT, **large))
+                group.start_soon(partial(server.http.post, CHAT, json=large))
             with anyio.fail_after(5):
                 while await engine.running() < 4:  # noqa: ASYNC110 - no client sees it
                     await anyio.sleep(0.002)
-            assert check_error(await server.http.post(CHAT, **large), 503)["code"] == "server_busy"
+            assert check_error(await server.http.post(CHAT, json=large), 503)["code"] == "server_busy"
             gate.set()
             assert (await server.http.post(CHAT, json=ASK)).status_code == 200
         for _ in range(5):
-            assert (await server.http.post(CHAT, **large)).status_code == 200
+            assert (await server.http.post(CHAT, json=large)).status_code == 200
