@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterable, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import anyio.to_thread
 from prometheus_client import Counter
 
 from server.asking import Format
 from server.closing import closing, once
+from server.limits.allowance import Allowance
 from tts.encoding import Encoder, encode_file, encoder
 from tts.events import Skipped, Sound
 from tts.speaker import Place
@@ -28,6 +29,8 @@ class Narrator:
     place: Place
     format: Format
     spoken_seconds: Counter
+    allowance: Allowance = field(default_factory=Allowance)
+    """What the speech is charged to."""
 
     async def narrate(self, text: AsyncIterable[str], send: Callable[[bytes], Awaitable[None]]) -> None:
         """Speak `text` as it comes and `send` one continuous stream in `format`. Cancelling stops the voice.
@@ -42,7 +45,7 @@ class Narrator:
                     failure = failure or event.error
                 if isinstance(event, Sound):
                     spoke = True
-                    self._count(event.pcm)
+                    await self._count(event.pcm)
                     if data := await self._encoded(file, event.pcm):
                         await send(data)
         if spoke and (data := file.flush()):
@@ -73,9 +76,11 @@ class Narrator:
             if not pcm:
                 raise failure
             logger.error("A whole answer lacks a unit", exc_info=failure)
-        self._count(pcm)
+        await self._count(pcm)
         # Minutes of sound take a second to compress; other answers must not wait for it.
         return await anyio.to_thread.run_sync(encode_file, bytes(pcm), self.format, abandon_on_cancel=True)
 
-    def _count(self, pcm: bytes | bytearray) -> None:
-        self.spoken_seconds.inc(len(pcm) / _BYTES_PER_SECOND)
+    async def _count(self, pcm: bytes | bytearray) -> None:
+        seconds = len(pcm) / _BYTES_PER_SECOND
+        self.spoken_seconds.inc(seconds)
+        await self.allowance.spoke(seconds)
