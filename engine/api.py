@@ -5,8 +5,9 @@ Nothing here knows vLLM. `engine.client.VllmEngine` implements `Engine`; tests u
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
+from math import sqrt
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,6 +21,31 @@ VIDEO_FRAMES = 64
 
 MAX_SOUND_SECONDS = 25 * 30
 """The model hears 25 chunks of 30 s and nothing after them (docs/reference.md, 5)."""
+
+
+Size = tuple[int, int]
+"""Width and height in pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """To what an engine scales a large picture first of all, so that it need not be held at full size until then:
+    `area` pixels at most, both sides floored to multiples of `cell`, with Pillow's default filter."""
+
+    area: int
+    cell: int
+
+    def scales(self, size: Size) -> bool:
+        """Whether a picture of `size` can be scaled outside the engine: not if a side would be less than a cell."""
+        return size[0] * size[1] > self.area and min(self._floored(size)) > 0
+
+    def size(self, size: Size) -> Size:
+        """What becomes of `size`."""
+        return self._floored(size) if self.scales(size) else size
+
+    def _floored(self, size: Size) -> Size:
+        scale = sqrt(self.area / (size[0] * size[1]))
+        return self.cell * int(size[0] * scale / self.cell), self.cell * int(size[1] * scale / self.cell)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,6 +92,9 @@ class Engine(Protocol):
 
     modalities: frozenset[str]
     """What it takes besides text, out of "image", "video" and "audio"."""
+
+    fits: Mapping[str, Fit]
+    """How it scales a large "image" and the frames of a large "video"; silent on what it does not scale."""
 
     async def chat(self, request: dict[str, Any]) -> dict[str, Any]:
         """Answer whole: a `chat.completion` object. Cancelling it aborts the request in the engine.

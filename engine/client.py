@@ -24,7 +24,7 @@ from vllm.exceptions import GenerationError
 from vllm.utils.argparse_utils import FlexibleArgumentParser
 from vllm.v1.engine.exceptions import EngineDeadError
 
-from engine.api import Attachment, EngineError
+from engine.api import Attachment, EngineError, Fit
 from engine.attachments import TABLE, install, with_parts
 
 FAILURE = 'data: {"error"'
@@ -69,6 +69,8 @@ class VllmEngine:
         processor = client.renderer.mm_processor
         limits = processor.info.allowed_mm_limits if processor else {}
         self.modalities = frozenset(modality for modality, limit in limits.items() if limit)
+        # Ours says so; of other models' processors nothing is known.
+        self.fits: Mapping[str, Fit] = getattr(processor.info, "fits", {}) if processor else {}
 
     async def chat(self, request: dict[str, Any]) -> dict[str, Any]:
         body, table = self._body(request | {"stream": False})

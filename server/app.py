@@ -20,7 +20,7 @@ from server.gate import add_cors, add_gate
 from server.health import Readiness, check_health
 from server.media.fetch import FetchLimits, UrlFetcher
 from server.media.limits import MediaLimits
-from server.media.parts import decoding_slots
+from server.media.parts import Attachments
 from server.metrics import Metrics
 from server.parts import Parts
 from server.settings import Settings
@@ -59,13 +59,17 @@ def create_app(
     """The server as an ASGI app. `speaker` None: a server without a voice, which refuses to answer in audio. `access`
     None: everybody may use it.
 
-    The app's lifespan starts the speaker, and closes it and what fetches attachments. The engine stays the caller's to
-    close.
+    The app's lifespan starts the speaker, and closes it and what fetches and decodes attachments. The engine stays the
+    caller's to close.
     """
     limits = MediaLimits(max_parts=settings.max_attachments, max_bytes=settings.max_attachment_bytes)
-    fetch = UrlFetcher(FetchLimits(settings.max_attachment_bytes)) if settings.fetch_urls else None
     access = access or Access()
-    parts = Parts(settings, engine, speaker, store, Metrics(), limits, decoding_slots(), fetch)
+    hosts = settings.fetch_urls if isinstance(settings.fetch_urls, tuple) else ()
+    fetch = UrlFetcher(FetchLimits(limits.max_bytes, hosts=frozenset(hosts))) if settings.fetch_urls else None
+    metrics = Metrics()
+    attachments = Attachments(limits, fetch, engine.fits, count=lambda found: metrics.attachments.labels(found).inc())
+    metrics.held_media.set_function(lambda: attachments.held_bytes)
+    parts = Parts(settings, engine, speaker, store, metrics, attachments)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
@@ -73,6 +77,7 @@ def create_app(
             await closing.enter_async_context(access.ledger.renewing())
             if fetch is not None:
                 closing.push_async_callback(fetch.close)
+            await closing.enter_async_context(attachments)
             if speaker is not None:
                 closing.push_async_callback(speaker.close)
                 await speaker.start()

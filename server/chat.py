@@ -18,7 +18,6 @@ from server.closing import closing
 from server.errors import RequestError
 from server.history import recall
 from server.limits.allowance import Allowance
-from server.media.parts import decode_messages
 from server.narrator import Narrator
 from server.parts import Parts
 from server.replies import Emit, EventStream, WholeAnswer
@@ -49,8 +48,7 @@ async def _narrator(parts: Parts, speech: Speech | None, allowance: Allowance) -
 
 async def _prepare(parts: Parts, body: dict[str, Any]) -> None:
     """Fill the conversation in: the words of spoken answers, the pixels and samples of attachments."""
-    messages = await recall(body["messages"], parts.store)
-    body["messages"] = await decode_messages(messages, parts.media_limits, parts.fetch, slots=parts.decoding_slots)
+    body["messages"] = await parts.attachments.decode(await recall(body["messages"], parts.store))
 
 
 async def _stream(parts: Parts, body: dict[str, Any], speech: Speech | None, allowance: Allowance, emit: Emit) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import shutil
 import signal
 import socket
 import sys
@@ -78,7 +77,7 @@ def serve_model(settings: Settings, model: str, rest: Sequence[str]) -> None:
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "4")
     # uvicorn ends as the signal would; as an exception it lets the engine's processes end first.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    check_machine(model)
+    check_model(model)
     listener = bound(settings)
     say("Importing the engine")
     from engine.client import engine_arguments
@@ -119,6 +118,7 @@ async def run(settings: Settings, arguments: Namespace, listener: socket.socket)
         await warm_up(engine)
         store = MemoryStore(settings.audio_ttl_seconds, settings.max_stored_answers)
         app = create_app(settings, engine, speaker, store, access)
+        app.state.parts.attachments.warm_up()
         config = uvicorn.Config(
             app,
             http=PatientConnection,
@@ -146,10 +146,8 @@ async def warm_up(engine: Engine) -> None:
     await engine.chat({"messages": [{"role": "user", "content": attachments or "Hello"}], "max_tokens": 1})
 
 
-def check_machine(model: str) -> None:
-    """End with a clear line if something is missing that would only show later."""
-    if missing := [program for program in ("ffmpeg", "ffprobe") if shutil.which(program) is None]:
-        sys.exit(f"ola serve: {' and '.join(missing)} not found; install ffmpeg 5.1 or newer")
+def check_model(model: str) -> None:
+    """End with a clear line if the model is not there."""
     if (Path(model).is_absolute() or model.startswith(".")) and not Path(model).is_dir():
         sys.exit(f"ola serve: there is no folder {model}")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import anyio
 
-from engine.api import EngineError
+from engine.api import EngineError, Fit
 
 MODEL = "ola-demo"
 
@@ -38,6 +38,7 @@ class ScriptedEngine:
     ) -> None:
         self.deltas, self.gates, self.refuse, self.break_at = list(deltas), dict(gates or {}), refuse, break_at
         self.finish = dict(finish or {"delta": {"content": ""}, "finish_reason": "stop", "stop_reason": None})
+        self.fits: Mapping[str, Fit] = {}
         self.requests: list[dict[str, Any]] = []
         self.generated = 0
         """Deltas that exist so far, over all requests."""

@@ -242,7 +242,9 @@ def _wave(dice: np.random.Generator, held_out: bool) -> Samples:
         wave = np.tanh(sine * _log_uniform(dice, 2, 100))
     else:
         tops, fall = range(2, int(dice.integers(3, 24))), dice.uniform(0.8, 2)
-        wave = sine + sum(dice.uniform(0, 1) / top**fall * np.sin(2 * np.pi * (top * cycle + dice.random())) for top in tops)
+        wave = sine + sum(
+            dice.uniform(0, 1) / top**fall * np.sin(2 * np.pi * (top * cycle + dice.random())) for top in tops
+        )
     return np.asarray(wave / np.abs(wave).max(), np.float32)
 
 
