@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from math import sqrt
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,10 @@ SAMPLE_RATE = 16_000
 VIDEO_FRAMES = 64
 """Frames sampled from every video, duplicates included (docs/reference.md, 4)."""
 
-MAX_SOUND_SECONDS = 25 * 30
+CHUNK_SECONDS = 30
+"""What the encoders hear in one pass (docs/reference.md, 5)."""
+
+MAX_SOUND_SECONDS = 25 * CHUNK_SECONDS
 """The model hears 25 chunks of 30 s and nothing after them (docs/reference.md, 5)."""
 
 
@@ -74,6 +77,26 @@ class Sound:
 
 
 Attachment = Image | Video | Sound
+
+Listening = Literal["transcribe", "translate"]
+
+_LISTENING: dict[Listening, str] = {
+    "transcribe": "Please give the ASR results of the given speech.",
+    "translate": "Please translate the given speech into English.",
+}
+"""The first is the paper's prompt (Ola, arXiv 2502.04328); it has none for the second."""
+
+
+def listening_prompt(task: Listening, language: str | None = None, hint: str = "") -> str:
+    """What stands behind a recording whose words are wanted.
+
+    `language` is the English name of what is spoken; English, the language of the prompt, need not be said. `hint` is
+    the client's own text: words that may occur, or how to write.
+    """
+    prompt = _LISTENING[task]
+    if language is not None and language != "English":
+        prompt += f" The speech is in {language}."
+    return f"{prompt}\n{hint}" if hint else prompt
 
 
 class EngineError(Exception):

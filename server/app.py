@@ -24,7 +24,10 @@ from server.media.parts import Attachments
 from server.metrics import Metrics
 from server.parts import Parts
 from server.settings import Settings
+from server.speech import add_speech
+from server.speech_stream import add_speech_stream
 from server.store import Store
+from server.transcriptions import add_transcriptions
 from server.voices import add_voice, delete_voice, list_voices
 from tts.speaker import Speaker
 
@@ -96,7 +99,10 @@ def create_app(
     add_cors(app, settings)
     app.add_exception_handler(HTTPException, answer_failure)
     _add_chat(app, parts)
-    _add_voices(app, parts)
+    add_voices(app, parts)
+    add_speech(app, parts)
+    add_speech_stream(app, parts)
+    add_transcriptions(app, parts)
     add_client_secrets(app, parts, access.secrets)
     _add_operations(app, parts)
     return app
@@ -123,7 +129,9 @@ def _add_chat(app: FastAPI, parts: Parts) -> None:
         raise RequestError(message, status=404, param="model", code="model_not_found")
 
 
-def _add_voices(app: FastAPI, parts: Parts) -> None:
+def add_voices(app: FastAPI, parts: Parts) -> None:
+    """Add the routes of the voices."""
+
     @app.get("/v1/audio/voices")
     async def voices() -> dict[str, Any]:
         """The voices that an answer may have."""

@@ -18,10 +18,13 @@ def _voice_name(voice: object) -> object:
     return voice["id"] if isinstance(voice, dict) and voice.keys() == {"id"} else voice
 
 
+VoiceName = Annotated[StrictStr, BeforeValidator(_voice_name)]
+
+
 class _AudioOptions(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    voice: Annotated[StrictStr, BeforeValidator(_voice_name)] = "default"
+    voice: VoiceName = "default"
     format: Format | None = None
     text_in_content: StrictBool = False
 

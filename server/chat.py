@@ -43,7 +43,7 @@ async def _narrator(parts: Parts, speech: Speech | None, allowance: Allowance) -
         raise RequestError("This server has no voice, so it answers in text only.", param="modalities", code="no_voice")
     await allowance.check_speech()
     async with parts.speaker.admit(speech.voice) as place:
-        yield Narrator(place, speech.format, parts.metrics.spoken, allowance)
+        yield Narrator(place, speech.format, parts.metrics.spoken, allowance=allowance)
 
 
 async def _prepare(parts: Parts, body: dict[str, Any]) -> None:

@@ -126,6 +126,8 @@ async def run(settings: Settings, arguments: Namespace, listener: socket.socket)
             access_log=False,
             lifespan="on",
             timeout_graceful_shutdown=LAST_SECONDS,
+            ws="websockets-sansio",
+            ws_per_message_deflate=False,  # speech does not get much smaller, only later
         )
         server = uvicorn.Server(config)
         listener.listen()  # whoever reads the next line may connect at once

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from math import ceil
 from typing import Any
@@ -45,6 +45,14 @@ class RequestError(Exception):
         self.headers: Mapping[str, str] = headers or {}
 
 
+class FieldError(Exception):
+    """Another exception, of which a route knows better which of its fields is at fault (None: none of them)."""
+
+    def __init__(self, error: Exception, param: str | None) -> None:
+        super().__init__(str(error))
+        self.error, self.param = error, param
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """One error as clients see it (OpenAI API reference, "Error codes")."""
@@ -67,6 +75,8 @@ def describe(error: BaseException) -> Failure:
     match error:
         case RequestError():
             return _failure(error.status, error.message, error.param, error.code, error.headers)
+        case FieldError():
+            return replace(describe(error.error), param=error.param)
         case MediaError():
             return _failure(error.status, error.message, error.param)
         case UnknownVoiceError():

@@ -252,9 +252,11 @@ class Place:
     sounds: Callable[[], None]
     """Called at the first sound."""
 
-    def say(self, text: AsyncIterable[str], *, speed: float = 1.0, lang: str | None = None) -> Speech:
-        """See `Speaker.say`."""
-        manner = Manner(speed, lang, getrandbits(31), self.limits.look_ahead, self.limits.patience)
+    def say(
+        self, text: AsyncIterable[str], *, speed: float = 1.0, lang: str | None = None, instructions: str = ""
+    ) -> Speech:
+        """See `Speaker.say`. `instructions` are for voices that follow them."""
+        manner = Manner(speed, lang, getrandbits(31), self.limits.look_ahead, self.limits.patience, instructions)
         planner = Planner(lang, idle_flush=self.limits.idle_flush)
         return _saying(Answer(planner, self.pool, manner, monotonic, self.sounds), text)
 
