@@ -11,10 +11,13 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.exceptions import HTTPException
 
 from engine.api import Engine
+from server.access import Access
 from server.boundary import Boundary, answer_failure
 from server.chat import complete_chat
+from server.client_secrets import add_client_secrets
 from server.errors import RequestError
-from server.health import check_health, check_ready
+from server.gate import add_cors, add_gate
+from server.health import Readiness, check_health
 from server.media.fetch import FetchLimits, UrlFetcher
 from server.media.limits import MediaLimits
 from server.media.parts import Attachments
@@ -53,13 +56,17 @@ _VOICE_DOCS: dict[str, Any] = {
 }
 
 
-def create_app(settings: Settings, engine: Engine, speaker: Speaker | None, store: Store) -> FastAPI:
-    """The server as an ASGI app. `speaker` None: a server without a voice, which refuses to answer in audio.
+def create_app(
+    settings: Settings, engine: Engine, speaker: Speaker | None, store: Store, access: Access | None = None
+) -> FastAPI:
+    """The server as an ASGI app. `speaker` None: a server without a voice, which refuses to answer in audio. `access`
+    None: everybody may use it.
 
     The app's lifespan starts the speaker, and closes it and what fetches and decodes attachments. The engine stays the
     caller's to close.
     """
     limits = MediaLimits(max_parts=settings.max_attachments, max_bytes=settings.max_attachment_bytes)
+    access = access or Access()
     hosts = settings.fetch_urls if isinstance(settings.fetch_urls, tuple) else ()
     fetch = UrlFetcher(FetchLimits(limits.max_bytes, hosts=frozenset(hosts))) if settings.fetch_urls else None
     metrics = Metrics()
@@ -70,6 +77,7 @@ def create_app(settings: Settings, engine: Engine, speaker: Speaker | None, stor
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
         async with AsyncExitStack() as closing:
+            await closing.enter_async_context(access.ledger.renewing())
             if fetch is not None:
                 closing.push_async_callback(fetch.close)
             await closing.enter_async_context(attachments)
@@ -86,13 +94,16 @@ def create_app(settings: Settings, engine: Engine, speaker: Speaker | None, stor
         swagger_ui_oauth2_redirect_url=None,
     )
     app.state.parts = parts
+    add_gate(app, settings, access)
     app.add_middleware(Boundary, metrics=parts.metrics)
+    add_cors(app, settings)
     app.add_exception_handler(HTTPException, answer_failure)
     _add_chat(app, parts)
     add_voices(app, parts)
     add_speech(app, parts)
     add_speech_stream(app, parts)
     add_transcriptions(app, parts)
+    add_client_secrets(app, parts, access.secrets)
     _add_operations(app, parts)
     return app
 
@@ -138,6 +149,8 @@ def add_voices(app: FastAPI, parts: Parts) -> None:
 
 
 def _add_operations(app: FastAPI, parts: Parts) -> None:
+    readiness = Readiness(parts)
+
     @app.get("/health")
     async def health() -> dict[str, str]:
         """The process is up and the engine alive."""
@@ -146,7 +159,7 @@ def _add_operations(app: FastAPI, parts: Parts) -> None:
     @app.get("/ready")
     async def ready() -> dict[str, str]:
         """An answer could be given, and spoken, now."""
-        return await check_ready(parts)
+        return await readiness.check()
 
     @app.get("/metrics", response_class=Response)
     async def metrics() -> Response:

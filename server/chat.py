@@ -17,6 +17,7 @@ from server.body import read_object
 from server.closing import closing
 from server.errors import RequestError
 from server.history import recall
+from server.limits.allowance import Allowance
 from server.narrator import Narrator
 from server.parts import Parts
 from server.replies import Emit, EventStream, WholeAnswer
@@ -28,20 +29,21 @@ async def complete_chat(request: Request, parts: Parts) -> Response:
     body = await read_object(request, parts.settings.max_body_bytes)
     asked = take_ours(body)
     if asked.stream:
-        return EventStream(partial(_stream, parts, body, asked.speech))
-    return WholeAnswer(partial(_answer, parts, body, asked.speech))
+        return EventStream(partial(_stream, parts, body, asked.speech, request.state.allowance))
+    return WholeAnswer(partial(_answer, parts, body, asked.speech, request.state.allowance))
 
 
 @asynccontextmanager
-async def _narrator(parts: Parts, speech: Speech | None) -> AsyncGenerator[Narrator | None, None]:
+async def _narrator(parts: Parts, speech: Speech | None, allowance: Allowance) -> AsyncGenerator[Narrator | None, None]:
     """The voice of an answer that is to be spoken. Entered first: what would be refused begins nothing."""
     if speech is None:
         yield None
         return
     if parts.speaker is None:
         raise RequestError("This server has no voice, so it answers in text only.", param="modalities", code="no_voice")
+    await allowance.check_speech()
     async with parts.speaker.admit(speech.voice) as place:
-        yield Narrator(place, speech.format, parts.metrics.spoken)
+        yield Narrator(place, speech.format, parts.metrics.spoken, allowance=allowance)
 
 
 async def _prepare(parts: Parts, body: dict[str, Any]) -> None:
@@ -49,8 +51,8 @@ async def _prepare(parts: Parts, body: dict[str, Any]) -> None:
     body["messages"] = await parts.attachments.decode(await recall(body["messages"], parts.store))
 
 
-async def _stream(parts: Parts, body: dict[str, Any], speech: Speech | None, emit: Emit) -> None:
-    async with _narrator(parts, speech) as narrator:
+async def _stream(parts: Parts, body: dict[str, Any], speech: Speech | None, allowance: Allowance, emit: Emit) -> None:
+    async with _narrator(parts, speech, allowance) as narrator:
         await _prepare(parts, body)
         async with closing(parts.engine.stream_chat(body)) as events:
             if speech is None or narrator is None:
@@ -68,8 +70,8 @@ async def _pass_on(parts: Parts, events: AsyncGenerator[str, None], emit: Emit) 
         await emit(event.encode())
 
 
-async def _answer(parts: Parts, body: dict[str, Any], speech: Speech | None) -> dict[str, Any]:
-    async with _narrator(parts, speech) as narrator:
+async def _answer(parts: Parts, body: dict[str, Any], speech: Speech | None, allowance: Allowance) -> dict[str, Any]:
+    async with _narrator(parts, speech, allowance) as narrator:
         await _prepare(parts, body)
         completion = await parts.engine.chat(body)
         if speech is not None and narrator is not None:

@@ -20,6 +20,7 @@ import uvloop
 from pydantic import ValidationError
 
 from engine.api import SAMPLE_RATE, Attachment, Engine, Image, Sound
+from server.connection import PatientConnection
 from server.settings import Settings
 from server.welcome import welcome
 
@@ -47,11 +48,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     serve.add_argument("--host", help="address to listen on (default: OLA_HOST or 127.0.0.1)")
     serve.add_argument("--port", type=int, help="port to listen on (default: OLA_PORT or 8000)")
     commands.add_parser("tts-worker", help="speak for servers, on this machine or another", add_help=False)
+    commands.add_parser("keys", help="make, list and revoke API keys", add_help=False)
     options, rest = parser.parse_known_args(arguments)
     if options.command == "tts-worker":
         from tts.workers.cli import main as tts_worker
 
         return tts_worker(rest)
+    if options.command == "keys":
+        from server.keys.cli import main as keys
+
+        return keys(rest)
     given = {name: value for name in ("host", "port") if (value := getattr(options, name)) is not None}
     try:
         settings = Settings(**given)
@@ -75,6 +81,7 @@ def serve_model(settings: Settings, model: str, rest: Sequence[str]) -> None:
     listener = bound(settings)
     say("Importing the engine")
     from engine.client import engine_arguments
+    from server.keys.key import KeysError
     from server.voicing import VoicingError
     from tts.registry import RegistryError
     from tts.voice import VoiceError
@@ -86,7 +93,7 @@ def serve_model(settings: Settings, model: str, rest: Sequence[str]) -> None:
         uvloop.run(run(settings, parsed, listener))
     except ValidationError as error:  # how vLLM reports a model or an option that it cannot take
         sys.exit(problems(error))
-    except (VoicingError, VoiceError, RegistryError) as error:
+    except (VoicingError, VoiceError, RegistryError, KeysError) as error:
         sys.exit(f"ola serve: {error}")
     except KeyboardInterrupt:
         say("Stopped")
@@ -95,24 +102,26 @@ def serve_model(settings: Settings, model: str, rest: Sequence[str]) -> None:
 async def run(settings: Settings, arguments: Namespace, listener: socket.socket) -> None:
     """Start the parts in order, then answer until the server is told to stop."""
     from engine.client import vllm_engine
+    from server.access import opened_access
     from server.app import create_app
     from server.store import MemoryStore
     from server.voicing import speaking
 
     started = perf_counter()
     async with AsyncExitStack() as stack:
+        access = await stack.enter_async_context(opened_access(settings))
         # The voice first: that it cannot speak is known at once.
         speaker = await stack.enter_async_context(speaking(settings))
         say(f"Loading {arguments.model} (half a minute on a CPU, minutes for a large model)")
         engine = await stack.enter_async_context(vllm_engine(arguments))
         say(f"Engine loaded after {perf_counter() - started:.0f} s; warming up")
         await warm_up(engine)
-        app = create_app(
-            settings, engine, speaker, MemoryStore(settings.audio_ttl_seconds, settings.max_stored_answers)
-        )
+        store = MemoryStore(settings.audio_ttl_seconds, settings.max_stored_answers)
+        app = create_app(settings, engine, speaker, store, access)
         app.state.parts.attachments.warm_up()
         config = uvicorn.Config(
             app,
+            http=PatientConnection,
             log_level="warning",
             access_log=False,
             lifespan="on",
@@ -122,7 +131,9 @@ async def run(settings: Settings, arguments: Namespace, listener: socket.socket)
         )
         server = uvicorn.Server(config)
         listener.listen()  # whoever reads the next line may connect at once
-        shown = welcome(address(listener), arguments.model, sees="image" in engine.modalities)
+        shown = welcome(
+            address(listener), arguments.model, sees="image" in engine.modalities, keyed=access.keys is not None
+        )
         say(f"Ready after {perf_counter() - started:.0f} s. Try:\n\n{shown}\n")
         await server.serve(sockets=[listener])
 

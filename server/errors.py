@@ -12,7 +12,10 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from engine.api import EngineError
+from server.keys.key import KeysError
+from server.limits.ledger import LedgerError
 from server.media.errors import MediaError
+from server.secrets import SecretsError
 from tts.imitations import CannotImitateError
 from tts.lending import LendingError
 from tts.pool import BusyError
@@ -28,9 +31,18 @@ _TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit
 class RequestError(Exception):
     """The request cannot be served as it stands. `param` names the field at fault, dotted."""
 
-    def __init__(self, message: str, *, status: int = 400, param: str | None = None, code: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int = 400,
+        param: str | None = None,
+        code: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(message)
         self.message, self.status, self.param, self.code = message, status, param, code
+        self.headers: Mapping[str, str] = headers or {}
 
 
 class FieldError(Exception):
@@ -62,7 +74,7 @@ def describe(error: BaseException) -> Failure:
     error = _cause(error)
     match error:
         case RequestError():
-            return _failure(error.status, error.message, error.param, error.code)
+            return _failure(error.status, error.message, error.param, error.code, error.headers)
         case FieldError():
             return replace(describe(error.error), param=error.param)
         case MediaError():
@@ -79,6 +91,12 @@ def describe(error: BaseException) -> Failure:
             return _failure(400, str(error), "name", "voice_is_built_in")
         case RegistryError():
             return _failure(503, "The recorded voices cannot be reached now.", code="voices_unavailable")
+        case KeysError():
+            return _failure(503, "The keys cannot be looked up now.", code="keys_unavailable")
+        case SecretsError():
+            return _failure(503, "The client secrets cannot be looked up now.", code="secrets_unavailable")
+        case LedgerError():
+            return _failure(503, "The limits cannot be looked up now.", code="limits_unavailable")
         case BusyError():
             message = f"The voice is busy. Try again in {ceil(error.retry_after)} s."
             retry = {"Retry-After": str(ceil(error.retry_after))}
@@ -101,9 +119,15 @@ def _cause(error: BaseException) -> BaseException:
     return error
 
 
-def _failure(status: int, message: str, param: str | None = None, code: str | None = None) -> Failure:
+def _failure(
+    status: int,
+    message: str,
+    param: str | None = None,
+    code: str | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Failure:
     kind = "server_error" if status >= 500 else _TYPES.get(status, "invalid_request_error")
-    return Failure(status, message, kind, param, code)
+    return Failure(status, message, kind, param, code, headers or {})
 
 
 def _invalid(error: ValidationError) -> Failure:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from math import inf
 
 import anyio
 
@@ -18,6 +19,8 @@ from tts.voice import UnknownVoiceError
 _VOICE_SECONDS = 5.0
 """A voice that makes no sound of one word in this time is not ready for a conversation."""
 
+_BELIEVED_SECONDS = 1.0
+
 
 async def check_health(parts: Parts) -> dict[str, str]:
     """Raises EngineError (503) if the engine is dead."""
@@ -25,12 +28,28 @@ async def check_health(parts: Parts) -> dict[str, str]:
     return {"status": "ok"}
 
 
-async def check_ready(parts: Parts) -> dict[str, str]:
-    """Raises EngineError or RequestError (503) if an answer could not be given, or not be spoken, now."""
-    await parts.engine.check()
-    if parts.speaker is not None and not await _speaks(parts.speaker):
-        raise RequestError("The voice does not speak.", status=503, code="voice_failed")
-    return {"status": "ready"}
+class Readiness:
+    """Whether an answer could be given, and spoken, now. Everybody may ask, so the voice speaks once for all who ask at
+    a time, and a voice that spoke is believed for a second."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts, self._looking = parts, anyio.Lock()
+        self._began, self._speaks = -inf, False
+
+    async def check(self) -> dict[str, str]:
+        """Raises EngineError or RequestError (503). Cancelling it leaves the looking to the next one who asks."""
+        await self._parts.engine.check()
+        if self._parts.speaker is not None and not await self._heard(self._parts.speaker):
+            raise RequestError("The voice does not speak.", status=503, code="voice_failed")
+        return {"status": "ready"}
+
+    async def _heard(self, speaker: Speaker) -> bool:
+        asked = anyio.current_time()
+        async with self._looking:
+            if self._began < (asked - _BELIEVED_SECONDS if self._speaks else asked):
+                self._began = anyio.current_time()
+                self._speaks = await _speaks(speaker)
+            return self._speaks
 
 
 async def _speaks(speaker: Speaker) -> bool:

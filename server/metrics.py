@@ -17,6 +17,9 @@ class Metrics:
             "ola_requests", "Requests ended, by route and status.", ["route", "status"], registry=self.registry
         )
         self.open = Gauge("ola_requests_open", "Requests being answered.", registry=self.registry)
+        self.rejected = Counter(
+            "ola_rejected_requests", "Requests turned away, by reason.", ["reason"], registry=self.registry
+        )
         self.first_event = Histogram(
             "ola_first_event_seconds", "Request read to first event sent.", buckets=_WAITS, registry=self.registry
         )

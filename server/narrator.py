@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterable, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import anyio.to_thread
 from prometheus_client import Counter
 
 from server.asking import Format
 from server.closing import closing, once
+from server.limits.allowance import Allowance
 from tts.encoding import Encoder, encode_file, encoder
 from tts.events import Begun, Ended, Skipped, Sound
 from tts.speaker import Place
@@ -33,6 +34,8 @@ class Narrator:
     """A BCP-47 tag for text whose script does not tell."""
     instructions: str = ""
     """How to speak, in words, for a voice that follows them."""
+    allowance: Allowance = field(default_factory=Allowance)
+    """What the speech is charged to."""
 
     async def narrate(
         self,
@@ -53,7 +56,7 @@ class Narrator:
                 if isinstance(event, Skipped):
                     failure = failure or event.error
                 if isinstance(event, Sound):
-                    seconds += self._count(event.pcm)
+                    seconds += await self._count(event.pcm)
                     if data := await self._encoded(file, event.pcm):
                         await send(data)
                 elif note is not None:
@@ -87,11 +90,12 @@ class Narrator:
             if not pcm:
                 raise failure
             logger.error("A whole answer lacks a unit", exc_info=failure)
-        self._count(pcm)
+        await self._count(pcm)
         # Minutes of sound take a second to compress; other answers must not wait for it.
         return await anyio.to_thread.run_sync(encode_file, bytes(pcm), self.format, abandon_on_cancel=True)
 
-    def _count(self, pcm: bytes | bytearray) -> float:
+    async def _count(self, pcm: bytes | bytearray) -> float:
         seconds = len(pcm) / _BYTES_PER_SECOND
         self.spoken_seconds.inc(seconds)
+        await self.allowance.spoke(seconds)
         return seconds

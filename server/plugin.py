@@ -20,7 +20,7 @@ from engine.api import Engine
 from server.app import add_voices
 from server.boundary import Boundary, answer_failure
 from server.media.limits import MediaLimits
-from server.media.parts import decoding_slots
+from server.media.parts import Attachments
 from server.metrics import Metrics
 from server.parts import Parts
 from server.settings import Settings
@@ -52,9 +52,7 @@ class AudioRoutes:
             async with speaking(settings) as speaker:
                 store = MemoryStore(settings.audio_ttl_seconds, settings.max_stored_answers)
                 self._route.app = audio_app(
-                    Parts(
-                        settings, self._engine, speaker, store, Metrics(), MediaLimits(), decoding_slots(), fetch=None
-                    )
+                    Parts(settings, self._engine, speaker, store, Metrics(), Attachments(MediaLimits()))
                 )
                 async with serve(app) as state:
                     yield state

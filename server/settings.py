@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -28,6 +29,26 @@ def _voice(value: object) -> object:
 def _names(value: object) -> object:
     """Names with commas between them."""
     return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
+
+
+def _origins(value: object) -> object:
+    """As browsers write them: in lower case, without a path."""
+    names = _names(value)
+    if not isinstance(names, tuple):
+        return names
+    origins = tuple(name.lower().rstrip("/") for name in names)
+    for origin in origins:
+        scheme, separator, rest = origin.partition("://")
+        if origin != "*" and not (scheme and separator and rest and "/" not in rest):
+            raise ValueError(f"{origin!r} is no origin; write scheme://host or scheme://host:port, or * for any")
+    return origins
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def _hosts(value: object) -> object:
@@ -63,9 +84,25 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="OLA_", extra="ignore")
 
-    host: str = Field(default="127.0.0.1", description="Address to listen on. Local by default: there are no keys yet.")
+    host: str = Field(
+        default="127.0.0.1",
+        description="Address to listen on. Local by default: one that others can reach needs OLA_KEYS.",
+    )
     port: int = Field(
         default=8000, ge=0, le=65535, description="Port to listen on; 8000 is what OpenAI-style clients try."
+    )
+    keys: str | None = Field(
+        default=None,
+        description="Who may use the server: a file of keys, `redis`, or `none` for everybody who can reach it.",
+    )
+    origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_origins)] = Field(
+        default=(),
+        description="Web pages that may use the server from a browser, such as https://app.example; `*` for any.",
+    )
+    max_requests: int = Field(
+        default=256,
+        ge=1,
+        description="Requests and WebSocket sessions at a time; one more is refused at once (503). Bounds memory.",
     )
     voice: Annotated[Voice, BeforeValidator(_voice)] = Field(
         default="espeak",
@@ -170,6 +207,17 @@ class Settings(BaseSettings):
         description="How long a voice may be silent inside a unit before it is spoken elsewhere. "
         "Above what a slow voice needs to its first sound.",
     )
+
+    @model_validator(mode="after")
+    def _nobody_is_let_in_by_mistake(self) -> Settings:
+        if self.keys is None and not _is_loopback(self.host):
+            raise ValueError(
+                f"OLA_HOST={self.host} can be reached from other machines: set OLA_KEYS to a file of keys or to redis "
+                "(`ola keys create NAME` makes one), or to none to let everybody in"
+            )
+        if self.keys == "redis" and not self.redis_url:
+            raise ValueError("OLA_KEYS=redis needs OLA_REDIS_URL")
+        return self
 
     @model_validator(mode="after")
     def _voice_has_what_it_needs(self) -> Settings:

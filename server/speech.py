@@ -20,6 +20,7 @@ from server.asking import Format, VoiceName
 from server.body import read_object
 from server.closing import closing
 from server.errors import FieldError, RequestError
+from server.limits.allowance import Allowance, allowance_of
 from server.model_names import check_model
 from server.narrator import Narrator
 from server.paced import PacedText
@@ -96,13 +97,14 @@ def add_speech(app: FastAPI, parts: Parts) -> None:
         body = await read_object(request, parts.settings.max_body_bytes)
         asked = SpeechRequest.model_validate(body)
         await check_model(asked.model, SPEECH_MODELS, parts.engine)
+        allowance = allowance_of(request)
         if asked.stream_format == "sse":
-            return EventStream(partial(_send_events, parts, asked))
-        return ByteStream(partial(_send_file, parts, asked), FORMATS[asked.format].media_type)
+            return EventStream(partial(_send_events, parts, asked, allowance))
+        return ByteStream(partial(_send_file, parts, asked, allowance), FORMATS[asked.format].media_type)
 
 
 @asynccontextmanager
-async def admitted(parts: Parts, manner: Manner) -> AsyncGenerator[Narrator, None]:
+async def admitted(parts: Parts, manner: Manner, allowance: Allowance) -> AsyncGenerator[Narrator, None]:
     """A voice for one text, or a refusal before anything is begun.
 
     Raises:
@@ -110,6 +112,7 @@ async def admitted(parts: Parts, manner: Manner) -> AsyncGenerator[Narrator, Non
     """
     if parts.speaker is None:
         raise RequestError("This server has no voice.", code="no_voice")
+    await allowance.check_speech()
     async with AsyncExitStack() as stack:
         try:
             place = await stack.enter_async_context(parts.speaker.admit(manner.voice))
@@ -122,6 +125,7 @@ async def admitted(parts: Parts, manner: Manner) -> AsyncGenerator[Narrator, Non
             place,
             manner.format,
             parts.metrics.spoken,
+            allowance=allowance,
             speed=manner.speed,
             lang=manner.language,
             instructions=manner.instructions.strip(),
@@ -139,7 +143,9 @@ def _check(manner: Manner, pool: Pool) -> None:
         raise RequestError(f"This voice speaks {spoken}, not {manner.language!r}.", param="language")
 
 
-async def _speak(parts: Parts, asked: SpeechRequest, emit: Emit, packed: Callable[[bytes], bytes] = bytes) -> float:
+async def _speak(
+    parts: Parts, asked: SpeechRequest, allowance: Allowance, emit: Emit, packed: Callable[[bytes], bytes] = bytes
+) -> float:
     """Send the sound, in whatever it is to be packed. Returns its seconds.
 
     Raises:
@@ -160,7 +166,7 @@ async def _speak(parts: Parts, asked: SpeechRequest, emit: Emit, packed: Callabl
         if isinstance(event, Begun):
             text.begun(event.text)
 
-    async with admitted(parts, asked) as narrator, closing(text.pieces()) as pieces:
+    async with admitted(parts, asked, allowance) as narrator, closing(text.pieces()) as pieces:
         try:
             seconds = await narrator.narrate(pieces, send, note)
         except VoiceError:
@@ -171,12 +177,12 @@ async def _speak(parts: Parts, asked: SpeechRequest, emit: Emit, packed: Callabl
     return seconds
 
 
-async def _send_file(parts: Parts, asked: SpeechRequest, emit: Emit) -> None:
-    await _speak(parts, asked, emit)
+async def _send_file(parts: Parts, asked: SpeechRequest, allowance: Allowance, emit: Emit) -> None:
+    await _speak(parts, asked, allowance, emit)
 
 
-async def _send_events(parts: Parts, asked: SpeechRequest, emit: Emit) -> None:
-    seconds = await _speak(parts, asked, emit, delta)
+async def _send_events(parts: Parts, asked: SpeechRequest, allowance: Allowance, emit: Emit) -> None:
+    seconds = await _speak(parts, asked, allowance, emit, delta)
     await emit(event({"type": "speech.audio.done", "usage": usage(len(asked.input), seconds)}))
 
 

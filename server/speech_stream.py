@@ -19,6 +19,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from server.closing import closing
 from server.errors import FieldError, RequestError, describe
+from server.limits.allowance import LimitError, allowance_of
 from server.parts import Parts
 from server.speech import admitted, usage
 from server.speech_session import Append, Cancel, ClientEvent, Flush, Speech, SpeechSession, Update, client_event
@@ -56,6 +57,8 @@ class _Connection:
         self._to_say, self._said = anyio.create_memory_object_stream[Speech](math.inf)  # the session bounds them
         self._reply, self._replies = anyio.create_memory_object_stream[dict[str, Any]](_UNREAD_REPLIES)
         self._saying: anyio.CancelScope | None = None
+        self._over = RequestError("Nothing was said for too long.", code="idle_timeout")
+        """Why the session ends, unless the client ends it."""
         self._cancelled: list[str] | None = None
 
     async def run(self) -> None:
@@ -71,7 +74,7 @@ class _Connection:
                 self._answer({"type": "session.created", "session": self._session.config})
                 await self._read()
                 group.cancel_scope.cancel()
-        await self._send(_error(RequestError("Nothing was said for too long.", code="idle_timeout")))
+        await self._send(_error(self._over))
         await self._websocket.close()
 
     async def _read(self) -> None:
@@ -86,10 +89,17 @@ class _Connection:
                 self._answer(_error(error, event_id=event_id))
 
     async def _next(self) -> Any:
-        """The next message; None if nothing comes any more."""
+        """The next message; None if nothing comes any more, or may."""
         while True:
             with anyio.move_on_after(self._idle_seconds):
-                message = await self._websocket.receive()
+                try:
+                    message = await self._websocket.receive()
+                except LimitError as error:  # in place of what was too much
+                    self._answer(_error(error))
+                    continue
+                except RequestError as error:
+                    self._over = error
+                    return None
                 if message["type"] == "websocket.disconnect":
                     raise WebSocketDisconnect(message.get("code", 1006))
                 return message
@@ -157,7 +167,10 @@ class _Connection:
                 await self._send({"type": "speech.unit.done", **mark, "at": event.at})
 
         try:
-            async with admitted(self._parts, speech.manner) as narrator, closing(speech.text.pieces()) as pieces:
+            async with (
+                admitted(self._parts, speech.manner, allowance_of(self._websocket)) as narrator,
+                closing(speech.text.pieces()) as pieces,
+            ):
                 seconds = await narrator.narrate(pieces, send, note)
         except WebSocketDisconnect:
             raise

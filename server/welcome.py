@@ -15,12 +15,19 @@ SQUARE = "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAFUlEQVR42mOUi7rDgA0wMe
 PICTURE, RECORDING, VIDEO = "image_url", "input_audio", "video_url"
 KINDS = {".png": PICTURE, ".wav": RECORDING, ".mp4": VIDEO}
 HEADS = {PICTURE: "data:image/png;base64,", VIDEO: "data:video/mp4;base64,"}
+JSON = "-H 'Content-Type: application/json'"
 BODY = "BODY"
 """Stands for the file's bytes while the request is put together."""
 
 
-def welcome(url: str, model: str, *, sees: bool = True) -> str:
-    """Commands for a server at `url` with the checkpoint `model`, a folder or a hub id; `sees`: it takes pictures."""
+def welcome(url: str, model: str, *, sees: bool = True, keyed: bool = False) -> str:
+    """Commands for a server at `url` with the checkpoint `model`, a folder or a hub id; `sees`: it takes pictures;
+    `keyed`: it wants a key."""
+    shown = _commands(url, model, sees=sees)
+    return shown.replace(JSON, f'{JSON} -H "Authorization: Bearer $OLA_KEY"') if keyed else shown
+
+
+def _commands(url: str, model: str, *, sees: bool) -> str:
     folder = Path(model) / "examples"
     index = folder / "examples.json"
     if not index.is_file():
@@ -51,4 +58,4 @@ def request(kind: str, question: str) -> str:
 def curl(url: str, body: str, data: str) -> str:
     """The body comes through a pipe, because a command line has no room for a video."""
     filled = body.replace(BODY, data)
-    return f"curl {url}/v1/chat/completions -H 'Content-Type: application/json' -d @- <<EOF\n{filled}\nEOF"
+    return f"curl {url}/v1/chat/completions {JSON} -d @- <<EOF\n{filled}\nEOF"

@@ -11,12 +11,17 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
+from server.connection import PatientConnection
+
 
 @asynccontextmanager
 async def serving(app: ASGIApp) -> AsyncGenerator[str, None]:
     """Serve `app` while the block runs; gives the base URL, `http://127.0.0.1:port`."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = _Server(uvicorn.Config(app, log_config=None, ws="websockets-sansio", timeout_graceful_shutdown=1))
+        config = uvicorn.Config(
+            app, http=PatientConnection, log_config=None, ws="websockets-sansio", timeout_graceful_shutdown=1
+        )
+        server = _Server(config)
         task = asyncio.create_task(server.serve(sockets=[listener]), name="uvicorn")
         await server.listening.wait()
         try:

@@ -1,9 +1,12 @@
-"""Any language model has a voice: a plain Qwen2, which knows nothing of us, through `ola serve`."""
+"""Any language model has a voice: a plain Qwen2, which knows nothing of us, through `ola serve`; here with keys."""
 
 from __future__ import annotations
 
 import base64
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -29,12 +32,26 @@ SPOKEN: dict[str, Any] = QUESTION | {"modalities": ["text", "audio"], "audio": {
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[openai.OpenAI]:
+def keys(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The setting for keys of this test's own."""
+    return {"OLA_KEYS": str(tmp_path_factory.mktemp("keys") / "keys.json")}
+
+
+def ola_keys(keys: dict[str, str], *arguments: str) -> str:
+    """What `ola keys` prints."""
+    command = [sys.executable, "-m", "server.cli", "keys", *arguments]
+    return subprocess.run(command, env=os.environ | keys, check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory, keys: dict[str, str]) -> Iterator[openai.OpenAI]:
     folder = tmp_path_factory.mktemp("models") / "plain"
     write_plain_qwen2(folder)
+    key = ola_keys(keys, "create", "anna")
+    options = ("--dtype", "float32", "--enforce-eager", "--host", "0.0.0.0")
     with (
-        ola_serve(folder, "--dtype", "float32", "--enforce-eager") as address,
-        openai.OpenAI(base_url=f"{address}/v1", api_key="none", timeout=120, max_retries=0) as client,
+        ola_serve(folder, *options, environment=keys) as address,
+        openai.OpenAI(base_url=f"{address}/v1", api_key=key, timeout=120, max_retries=0) as client,
     ):
         yield client
 
@@ -85,3 +102,25 @@ def test_it_says_that_it_cannot_see_or_hear(client: openai.OpenAI, asked: dict[s
     content = [part, {"type": "text", "text": "who is home"}]
     with pytest.raises(openai.BadRequestError, match="takes text only: it cannot see or hear"):
         client.chat.completions.create(**asked | {"messages": [{"role": "user", "content": content}]})
+
+
+def test_keys_come_and_go_while_it_serves(client: openai.OpenAI, keys: dict[str, str]) -> None:
+    with pytest.raises(openai.AuthenticationError) as wrong:
+        client.with_options(api_key="sk-ola-wrong").chat.completions.create(**QUESTION)
+    assert wrong.value.code == "invalid_api_key"
+    bert = client.with_options(api_key=ola_keys(keys, "create", "bert", "--requests-per-minute", "1"))
+    assert bert.chat.completions.create(**QUESTION).choices[0].message.content
+    with pytest.raises(openai.RateLimitError) as often:
+        bert.chat.completions.create(**QUESTION)
+    assert int(often.value.response.headers["retry-after"]) > 30
+    ola_keys(keys, "revoke", "bert")
+    with pytest.raises(openai.AuthenticationError):
+        bert.chat.completions.create(**QUESTION)
+
+
+def test_a_key_that_has_had_its_speech_may_write_on(client: openai.OpenAI, keys: dict[str, str]) -> None:
+    short = client.with_options(api_key=ola_keys(keys, "create", "short", "--audio-seconds-per-minute", "5"))
+    assert short.chat.completions.create(**SPOKEN).choices[0].message.audio is not None
+    with pytest.raises(openai.RateLimitError, match="5 audio_seconds_per_minute"):
+        short.chat.completions.create(**SPOKEN)
+    assert short.chat.completions.create(**QUESTION).choices[0].message.content

@@ -14,6 +14,7 @@ import httpx
 from fastapi import FastAPI
 from openai import AsyncOpenAI
 
+from server.access import Access
 from server.app import create_app
 from server.settings import Settings
 from server.store import MemoryStore, Store
@@ -59,15 +60,17 @@ async def served(
     voice: ScriptedVoice | None = None,
     store: Store | None = None,
     limits: Limits | None = None,
+    access: Access | None = None,
+    key: str = "none",
     **settings: Any,
 ) -> AsyncGenerator[Served, None]:
-    """Serve `engine` and `voice` (None: no voice) while the block runs."""
+    """Serve `engine` and `voice` (None: no voice) while the block runs. `key` is the SDK's."""
     speaker = None if voice is None else Speaker([voice], {"alloy": voice.name}, limits)
-    app = create_app(Settings(**settings), engine, speaker, store or MemoryStore(3600, 100))
+    app = create_app(Settings(**settings), engine, speaker, store or MemoryStore(3600, 100), access)
     async with (
         serving(app) as url,
         httpx.AsyncClient(base_url=url, timeout=10) as http,
-        AsyncOpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0, timeout=10) as sdk,
+        AsyncOpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0, timeout=10) as sdk,
     ):
         yield Served(engine, voice, app, http, sdk)
 

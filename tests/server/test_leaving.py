@@ -107,7 +107,7 @@ async def test_while_sending_the_body() -> None:
         assert port is not None
         async with await anyio.connect_tcp(host, port) as connection:
             await connection.send(
-                b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+                b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
                 b"content-length: 1000\r\n\r\n{"
             )
         metrics = ""

@@ -27,6 +27,15 @@ async def test_health_and_readiness() -> None:
         assert voice.active == 0
 
 
+async def test_many_who_ask_hear_one_word() -> None:
+    voice = quick_voice(delay=0.05)
+    async with served(ScriptedEngine(), voice) as server:
+        async with anyio.create_task_group() as group:
+            for _ in range(20):
+                group.start_soon(server.http.get, "/ready")
+        assert len(voice.said) == 1
+
+
 async def test_a_server_without_a_voice_is_ready() -> None:
     async with served(ScriptedEngine()) as server:
         assert (await server.http.get("/ready")).status_code == 200
@@ -101,6 +110,7 @@ async def test_the_documentation_lists_what_is_served() -> None:
         "/v1/models/{model_id}",
         "/v1/audio/voices",
         "/v1/audio/voices/{name}",
+        "/v1/realtime/client_secrets",
         "/health",
         "/ready",
         "/metrics",
@@ -109,7 +119,7 @@ async def test_the_documentation_lists_what_is_served() -> None:
 
 def test_every_setting_has_a_reason_and_there_are_few() -> None:
     fields: dict[str, Any] = Settings.model_fields
-    assert len(fields) < 30
+    assert len(fields) < 33
     assert all(field.description for field in fields.values())
 
 

@@ -1,0 +1,76 @@
+"""Who may use a server and how much: the keys, the counts and the secrets lent to browsers, as the settings say."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from server.keys.files import FileKeys
+from server.keys.key import Keys, KeysError, KeyStore
+from server.limits.ledger import Ledger
+from server.limits.memory import MemoryLedger
+from server.secrets import MemorySecrets, Secrets
+from server.settings import Settings
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What the gate asks."""
+
+    keys: Keys | None = None
+    """None: everybody may use the server."""
+    ledger: Ledger = field(default_factory=MemoryLedger)
+    secrets: Secrets = field(default_factory=MemorySecrets)
+
+
+@asynccontextmanager
+async def opened_access(settings: Settings) -> AsyncGenerator[Access, None]:
+    """What the settings ask for; in Redis, what processes must share, if there is one.
+
+    Raises:
+        KeysError: the keys cannot be read.
+    """
+    async with AsyncExitStack() as closing:
+        store = open_keys(settings, closing)
+        if store is not None:
+            await store.records()  # what is wrong is known now
+        if settings.redis_url is None:
+            yield Access(store)
+            return
+        from server.limits.shared import RedisLedger
+        from server.secrets import RedisSecrets
+
+        redis = connected(settings, closing)
+        yield Access(store, RedisLedger(redis), RedisSecrets(redis))
+
+
+def open_keys(settings: Settings, closing: AsyncExitStack) -> KeyStore | None:
+    """The store that OLA_KEYS names, closed with `closing`. Raises KeysError."""
+    match settings.keys:
+        case None | "none":
+            return None
+        case "redis":
+            from server.keys.hashes import RedisKeys
+
+            return RedisKeys(connected(settings, closing))
+    return FileKeys(Path(settings.keys).expanduser())
+
+
+def connected(settings: Settings, closing: AsyncExitStack) -> Redis:
+    """A client for OLA_REDIS_URL, closed with `closing`. Raises KeysError if it is no address."""
+    try:
+        from redis.asyncio import Redis
+    except ImportError as error:
+        raise KeysError("OLA_REDIS_URL needs Redis's client: pip install 'ola-serve[redis]'") from error
+    try:
+        redis = Redis.from_url(settings.redis_url or "", protocol=2)
+    except ValueError as error:
+        raise KeysError(f"OLA_REDIS_URL: {error}") from error
+    closing.push_async_callback(redis.aclose)
+    return redis

@@ -1,0 +1,109 @@
+"""POST /v1/realtime/client_secrets: a secret that a page may hold, for a while and for sessions only.
+
+It shares the limits of the key that asked for it, and ends with it. The session is what sessions begun with it will be;
+the fields and their meaning are OpenAI's (`openai.types.realtime`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any, Literal
+from uuid import uuid4
+
+from fastapi import FastAPI
+from openai.types.realtime import RealtimeSessionCreateRequest, RealtimeTranscriptionSessionCreateRequest
+from pydantic import BaseModel, ConfigDict, Field, StrictInt
+from starlette.requests import Request
+
+from server.body import read_object
+from server.errors import RequestError
+from server.keys.key import Key, digest_of
+from server.parts import Parts
+from server.secrets import ClientSecret, Secrets, new_client_secret
+
+_MAX_BODY = 2**20
+_DOCS: dict[str, Any] = {
+    "requestBody": {
+        "description": "When the secret expires, and the session that it is for; all of it may be left out.",
+        "content": {"application/json": {"schema": {"type": "object"}}},
+    }
+}
+
+
+class _Conversation(BaseModel):
+    session: RealtimeSessionCreateRequest
+
+
+class _Transcription(BaseModel):
+    session: RealtimeTranscriptionSessionCreateRequest
+
+
+class _ExpiresAfter(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    anchor: Literal["created_at"] = "created_at"
+    seconds: StrictInt = Field(default=600, ge=10, le=7200)
+
+
+class _Asked(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    expires_after: _ExpiresAfter = _ExpiresAfter()
+    session: dict[str, Any] = Field(default_factory=lambda: {"type": "realtime"})
+
+
+def add_client_secrets(app: FastAPI, parts: Parts, secrets: Secrets) -> None:
+    """The route."""
+
+    @app.post("/v1/realtime/client_secrets", openapi_extra=_DOCS)
+    async def client_secrets(request: Request) -> dict[str, Any]:
+        """A short-lived secret for a session from a browser."""
+        asked = _Asked.model_validate(await read_object(request, _MAX_BODY))
+        session = await _session(asked.session, parts)
+        return await _minted(asked.expires_after.seconds, session, request.state.key, secrets)
+
+
+async def _minted(seconds: int, session: dict[str, Any], key: Key | None, secrets: Secrets) -> dict[str, Any]:
+    expires_at = int(time.time()) + seconds
+    secret = new_client_secret(expires_at)
+    kept = ClientSecret(parent=None if key is None else key.digest, expires_at=expires_at, session=session)
+    await secrets.keep(digest_of(secret.encode()), kept)
+    return {"value": secret, "expires_at": expires_at, "session": session}
+
+
+async def _session(given: dict[str, Any], parts: Parts) -> dict[str, Any]:
+    """The session as it will be, with what can be said of it already.
+
+    Raises:
+        RequestError, pydantic.ValidationError: a field is wrong or unknown, or there is no such model.
+    """
+    asked = _Transcription if given.get("type") == "transcription" else _Conversation
+    checked = asked.model_validate({"session": given}).session
+    for unknown in _unknown(checked, "session"):
+        raise RequestError(f"{unknown} is not known.", param=unknown)
+    session = checked.model_dump(mode="json", exclude_unset=True)
+    if checked.type == "realtime":
+        session["model"] = await _model(checked.model, parts)
+    kind = "realtime.session" if checked.type == "realtime" else "realtime.transcription_session"
+    return {"object": kind, "id": f"sess_{uuid4().hex}"} | session
+
+
+def _unknown(checked: object, path: str) -> Iterator[str]:
+    """Fields that the SDK's models let through, at any depth."""
+    if isinstance(checked, BaseModel):
+        yield from (f"{path}.{name}" for name in checked.model_extra or {})
+        for name in type(checked).model_fields:
+            yield from _unknown(getattr(checked, name), f"{path}.{name}")
+    elif isinstance(checked, list):
+        for index, item in enumerate(checked):
+            yield from _unknown(item, f"{path}[{index}]")
+
+
+async def _model(name: str | None, parts: Parts) -> str:
+    served = [str(model["id"]) for model in (await parts.engine.models())["data"]]
+    if name is not None and name not in served:
+        raise RequestError(
+            f"The model {name!r} does not exist.", status=404, param="session.model", code="model_not_found"
+        )
+    return name or served[0]

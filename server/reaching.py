@@ -1,0 +1,23 @@
+"""Asking Redis with an end to the waiting, its errors told as the asker's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import anyio
+
+PATIENCE = 2.0
+"""Seconds for which a request waits for Redis before it is refused."""
+
+
+@contextmanager
+def reaching(error: type[Exception]) -> Iterator[None]:
+    """Raises `error` if what is asked of Redis in the block fails or takes more than `PATIENCE`."""
+    from redis.exceptions import RedisError
+
+    try:
+        with anyio.fail_after(PATIENCE):
+            yield
+    except (RedisError, OSError, ValueError) as cause:  # the last one: what is kept is damaged
+        raise error(f"Redis: {cause!r}") from cause
