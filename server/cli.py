@@ -76,6 +76,7 @@ def serve_model(settings: Settings, model: str, rest: Sequence[str]) -> None:
     listener = bound(settings)
     say("Importing the engine")
     from engine.client import engine_arguments
+    from server.store import StoreError
     from server.voicing import VoicingError
     from tts.registry import RegistryError
     from tts.voice import VoiceError
@@ -87,7 +88,7 @@ def serve_model(settings: Settings, model: str, rest: Sequence[str]) -> None:
         uvloop.run(run(settings, parsed, listener))
     except ValidationError as error:  # how vLLM reports a model or an option that it cannot take
         sys.exit(problems(error))
-    except (VoicingError, VoiceError, RegistryError) as error:
+    except (VoicingError, VoiceError, RegistryError, StoreError) as error:
         sys.exit(f"ola serve: {error}")
     except KeyboardInterrupt:
         say("Stopped")
@@ -97,20 +98,19 @@ async def run(settings: Settings, arguments: Namespace, listener: socket.socket)
     """Start the parts in order, then answer until the server is told to stop."""
     from engine.client import vllm_engine
     from server.app import create_app
-    from server.store import MemoryStore
+    from server.redis_store import answer_store
     from server.voicing import speaking
 
     started = perf_counter()
     async with AsyncExitStack() as stack:
         # The voice first: that it cannot speak is known at once.
         speaker = await stack.enter_async_context(speaking(settings))
+        store = await stack.enter_async_context(answer_store(settings))
         say(f"Loading {arguments.model} (half a minute on a CPU, minutes for a large model)")
         engine = await stack.enter_async_context(vllm_engine(arguments))
         say(f"Engine loaded after {perf_counter() - started:.0f} s; warming up")
         await warm_up(engine)
-        app = create_app(
-            settings, engine, speaker, MemoryStore(settings.audio_ttl_seconds, settings.max_stored_answers)
-        )
+        app = create_app(settings, engine, speaker, store)
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, lifespan="on", timeout_graceful_shutdown=LAST_SECONDS
         )

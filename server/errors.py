@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from engine.api import EngineError
 from server.media.errors import MediaError
+from server.store import StoreError
 from tts.imitations import CannotImitateError
 from tts.lending import LendingError
 from tts.pool import BusyError
@@ -69,6 +70,8 @@ def describe(error: BaseException) -> Failure:
             return _failure(400, str(error), "name", "voice_is_built_in")
         case RegistryError():
             return _failure(503, "The recorded voices cannot be reached now.", code="voices_unavailable")
+        case StoreError():
+            return _failure(503, "The earlier spoken answers cannot be reached now.", code="answers_unavailable")
         case BusyError():
             message = f"The voice is busy. Try again in {ceil(error.retry_after)} s."
             retry = {"Retry-After": str(ceil(error.retry_after))}
