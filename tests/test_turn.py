@@ -151,7 +151,7 @@ def test_too_long_a_prompt_is_refused_with_the_counts(ola: str, sdk: OpenAI) -> 
 
 
 def test_errors_name_what_is_wrong(sdk: OpenAI) -> None:
-    with pytest.raises(NotFoundError, match="nobody"):
+    with pytest.raises(NotFoundError, match="does not exist"):
         sdk.chat.completions.create(**question(IMAGE) | {"model": "nobody"})
     with pytest.raises(BadRequestError, match="temperature"):
         sdk.chat.completions.create(**question(IMAGE) | {"temperature": -1})
