@@ -82,6 +82,14 @@ def set_defaults(arguments: Namespace, model: ModelConfig) -> None:
         arguments.enable_auto_tool_choice, arguments.tool_call_parser = True, OLA_TOOL_PARSER
 
 
+def senses(client: EngineClient) -> frozenset[str]:
+    """What the model takes besides text."""
+    # There is no processor if --limit-mm-per-prompt switches every modality off.
+    processor = client.renderer.mm_processor
+    limits = processor.info.allowed_mm_limits if processor else {}
+    return frozenset(modality for modality, limit in limits.items() if limit)
+
+
 class VllmEngine:
     """Implements `engine.api.Engine`."""
 
@@ -97,10 +105,7 @@ class VllmEngine:
             self._without_tools = copy(self._serving)
             self._without_tools.parser_cls = None
         self._models = state.openai_serving_models
-        # There is no processor if --limit-mm-per-prompt switches every modality off.
-        processor = client.renderer.mm_processor
-        limits = processor.info.allowed_mm_limits if processor else {}
-        self.modalities = frozenset(modality for modality, limit in limits.items() if limit)
+        self.modalities = senses(client)
 
     async def chat(self, request: dict[str, Any]) -> dict[str, Any]:
         body, table = chat_body(request | {"stream": False})
