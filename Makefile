@@ -7,7 +7,7 @@ ARGS ?=
 
 install: .venv/.installed
 
-.venv/.installed: pyproject.toml deploy/install.sh
+.venv/.installed: pyproject.toml deploy/install.sh tests/conformance/js/package-lock.json
 	@bash deploy/install.sh
 
 # Serve the demo model on 127.0.0.1:8000, or MODEL=<folder or hub id> ARGS="<options of ola serve>".

@@ -99,6 +99,17 @@ def listening_prompt(task: Listening, language: str | None = None, hint: str = "
     return f"{prompt}\n{hint}" if hint else prompt
 
 
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """A model as requests name it."""
+
+    name: str
+    created: int
+    """Unix time in seconds."""
+    max_tokens: int | None
+    """Prompt and answer together; None: not limited."""
+
+
 class EngineError(Exception):
     """The engine refused or failed a request. `status` is an HTTP status, the rest fills OpenAI's error object."""
 
@@ -137,8 +148,18 @@ class Engine(Protocol):
         """
         ...
 
-    async def models(self) -> dict[str, Any]:
-        """The `list` object of GET /v1/models."""
+    async def respond(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Answer whole: a `response` object. `request` is a body of OpenAI's Responses API in which messages among the
+        input items have the form of `chat`. Otherwise like `chat`."""
+        ...
+
+    def stream_response(self, request: dict[str, Any]) -> AsyncGenerator[str, None]:
+        """Answer as server-sent events (`event: ...\ndata: {...}\n\n`) of that API. Otherwise like `stream_chat`, but
+        later failures arrive as an `error` event, and no `[DONE]` ends the stream."""
+        ...
+
+    async def models(self) -> list[ServedModel]:
+        """What `model` may name in a request. Paths on the server's disk are understood, but not told."""
         ...
 
     async def check(self) -> None:

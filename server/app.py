@@ -15,14 +15,17 @@ from server.access import Access
 from server.boundary import Boundary, answer_failure
 from server.chat import complete_chat
 from server.client_secrets import add_client_secrets
-from server.errors import RequestError
 from server.gate import add_cors, add_gate
 from server.health import Readiness, check_health
 from server.media.fetch import FetchLimits, UrlFetcher
 from server.media.limits import MediaLimits
 from server.media.parts import Attachments
 from server.metrics import Metrics
+from server.models import add_models
+from server.openapi import answers, describe_api, reads
 from server.parts import Parts
+from server.responses import add_responses
+from server.schemas import ChatBody, Completion, ResponsesBody
 from server.settings import Settings
 from server.speech import add_speech
 from server.speech_stream import add_speech_stream
@@ -30,14 +33,6 @@ from server.store import Store
 from server.transcriptions import add_transcriptions
 from server.voices import add_voice, delete_voice, list_voices
 from tts.speaker import Speaker
-
-_CHAT_DOCS: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "description": "OpenAI's chat completion body with vLLM's extra fields; see docs/api.md for what is ours.",
-        "content": {"application/json": {"schema": {"type": "object", "required": ["messages"]}}},
-    }
-}
 
 _VOICE_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -99,34 +94,23 @@ def create_app(
     add_cors(app, settings)
     app.add_exception_handler(HTTPException, answer_failure)
     _add_chat(app, parts)
+    add_responses(app, parts)
+    add_models(app, parts)
     add_voices(app, parts)
     add_speech(app, parts)
     add_speech_stream(app, parts)
     add_transcriptions(app, parts)
     add_client_secrets(app, parts, access.secrets)
     _add_operations(app, parts)
+    describe_api(app, ChatBody, ResponsesBody)
     return app
 
 
 def _add_chat(app: FastAPI, parts: Parts) -> None:
-    @app.post("/v1/chat/completions", response_model=None, openapi_extra=_CHAT_DOCS)
+    @app.post("/v1/chat/completions", response_model=None, openapi_extra=reads(ChatBody), responses=answers(Completion))
     async def chat_completions(request: Request) -> Response:
         """Answer a conversation: whole or as server-sent events, in text or in text and speech."""
         return await complete_chat(request, parts)
-
-    @app.get("/v1/models")
-    async def models() -> dict[str, Any]:
-        """The models that `model` may name."""
-        return await parts.engine.models()
-
-    @app.get("/v1/models/{model_id:path}")
-    async def model(model_id: str) -> dict[str, Any]:
-        """One of the models."""
-        for served in (await parts.engine.models())["data"]:
-            if served["id"] == model_id:
-                return dict(served)
-        message = f"The model {model_id!r} does not exist."
-        raise RequestError(message, status=404, param="model", code="model_not_found")
 
 
 def add_voices(app: FastAPI, parts: Parts) -> None:

@@ -29,7 +29,9 @@ class _AudioOptions(BaseModel):
     text_in_content: StrictBool = False
 
 
-class _ChatFields(BaseModel):
+class ChatFields(BaseModel):
+    """The fields that the gateway looks at before the engine does."""
+
     messages: list[dict[str, Any]] = Field(min_length=1)
     model: StrictStr | None = None
     stream: StrictBool | None = None
@@ -38,7 +40,7 @@ class _ChatFields(BaseModel):
     n: Any = None
 
     @model_validator(mode="after")
-    def _audio_is_asked_consistently(self) -> _ChatFields:
+    def _audio_is_asked_consistently(self) -> ChatFields:
         # As tuples sort: ("text",) or ("audio", "text"), whatever the order they came in.
         asked = ("text",) if self.modalities is None else tuple(sorted(self.modalities))
         if asked not in (("text",), ("audio", "text")):
@@ -79,13 +81,13 @@ def take_ours(body: dict[str, Any]) -> Asked:
     Raises:
         pydantic.ValidationError, RequestError: a field is wrong, with its name.
     """
-    fields = _ChatFields.model_validate(body)
+    fields = ChatFields.model_validate(body)
     body.pop("modalities", None)
     body.pop("audio", None)
     return Asked(bool(fields.stream), _speech(fields))
 
 
-def _speech(fields: _ChatFields) -> Speech | None:
+def _speech(fields: ChatFields) -> Speech | None:
     if not fields.speaks:
         return None
     options = fields.audio or _AudioOptions()

@@ -82,6 +82,7 @@ def serve_model(settings: Settings, model: str, rest: Sequence[str]) -> None:
     say("Importing the engine")
     from engine.client import engine_arguments
     from server.keys.key import KeysError
+    from server.store import StoreError
     from server.voicing import VoicingError
     from tts.registry import RegistryError
     from tts.voice import VoiceError
@@ -93,7 +94,7 @@ def serve_model(settings: Settings, model: str, rest: Sequence[str]) -> None:
         uvloop.run(run(settings, parsed, listener))
     except ValidationError as error:  # how vLLM reports a model or an option that it cannot take
         sys.exit(problems(error))
-    except (VoicingError, VoiceError, RegistryError, KeysError) as error:
+    except (VoicingError, VoiceError, RegistryError, KeysError, StoreError) as error:
         sys.exit(f"ola serve: {error}")
     except KeyboardInterrupt:
         say("Stopped")
@@ -104,7 +105,7 @@ async def run(settings: Settings, arguments: Namespace, listener: socket.socket)
     from engine.client import vllm_engine
     from server.access import opened_access
     from server.app import create_app
-    from server.store import MemoryStore
+    from server.redis_store import answer_store
     from server.voicing import speaking
 
     started = perf_counter()
@@ -112,11 +113,11 @@ async def run(settings: Settings, arguments: Namespace, listener: socket.socket)
         access = await stack.enter_async_context(opened_access(settings))
         # The voice first: that it cannot speak is known at once.
         speaker = await stack.enter_async_context(speaking(settings))
+        store = await stack.enter_async_context(answer_store(settings))
         say(f"Loading {arguments.model} (half a minute on a CPU, minutes for a large model)")
         engine = await stack.enter_async_context(vllm_engine(arguments))
         say(f"Engine loaded after {perf_counter() - started:.0f} s; warming up")
         await warm_up(engine)
-        store = MemoryStore(settings.audio_ttl_seconds, settings.max_stored_answers)
         app = create_app(settings, engine, speaker, store, access)
         app.state.parts.attachments.warm_up()
         config = uvicorn.Config(

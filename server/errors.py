@@ -16,6 +16,7 @@ from server.keys.key import KeysError
 from server.limits.ledger import LedgerError
 from server.media.errors import MediaError
 from server.secrets import SecretsError
+from server.store import StoreError
 from tts.imitations import CannotImitateError
 from tts.lending import LendingError
 from tts.pool import BusyError
@@ -97,6 +98,8 @@ def describe(error: BaseException) -> Failure:
             return _failure(503, "The client secrets cannot be looked up now.", code="secrets_unavailable")
         case LedgerError():
             return _failure(503, "The limits cannot be looked up now.", code="limits_unavailable")
+        case StoreError():
+            return _failure(503, "The earlier spoken answers cannot be reached now.", code="answers_unavailable")
         case BusyError():
             message = f"The voice is busy. Try again in {ceil(error.retry_after)} s."
             retry = {"Retry-After": str(ceil(error.retry_after))}

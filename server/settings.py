@@ -110,7 +110,7 @@ class Settings(BaseSettings):
     )
     redis_url: str | None = Field(
         default=None,
-        description="Redis that the processes of a deployment share. Recorded voices are kept there, not in files.",
+        description="Redis that the processes of a deployment share. Recorded voices and audio ids are kept there.",
     )
     voices_folder: Path = Field(
         default_factory=lambda: _data_folder() / "ola" / "voices",

@@ -96,7 +96,7 @@ def add_speech(app: FastAPI, parts: Parts) -> None:
         """Speak a text: sound comes while the rest is still being made."""
         body = await read_object(request, parts.settings.max_body_bytes)
         asked = SpeechRequest.model_validate(body)
-        await check_model(asked.model, SPEECH_MODELS, parts.engine)
+        await check_model(asked.model, parts.engine, SPEECH_MODELS)
         allowance = allowance_of(request)
         if asked.stream_format == "sse":
             return EventStream(partial(_send_events, parts, asked, allowance))

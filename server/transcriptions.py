@@ -65,7 +65,7 @@ async def _respond(request: Request, parts: Parts, fields: type[Asked], task: Li
     try:
         file, values = form_values(form)
         asked = fields.model_validate(values)
-        await check_model(asked.model, LISTENING_MODELS, parts.engine)
+        await check_model(asked.model, parts.engine, LISTENING_MODELS)
     except BaseException:
         await form.close()
         raise

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from functools import partial
 from time import time
 from typing import Any
@@ -96,7 +95,7 @@ async def _json(request: Request) -> dict[str, Any]:
         try:
             encoded = sample.partition(",")[2] if sample.startswith("data:") else sample
             fields["audio_sample"] = base64.b64decode(encoded, validate=True)
-        except binascii.Error as error:
+        except ValueError as error:
             raise RequestError("audio_sample is not valid base64.", param="audio_sample") from error
     return fields
 

@@ -42,6 +42,6 @@ def ola(hub_cache: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def demo() -> Iterator[str]:
-    """Address of a server with the demo model as `make serve` starts it."""
+    """Address of a server with the demo model, as `make serve` starts it."""
     with ola_serve("models/ola-demo") as address:
         yield address
