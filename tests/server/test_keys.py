@@ -28,7 +28,7 @@ ANNA, BERT = digest_of(b"anna's"), digest_of(b"bert's")
 
 @pytest.fixture(scope="module")
 def redis_url() -> Iterator[str]:
-    with redis_server() as server:
+    with redis_server(tcp=True) as server:  # whose databases have numbers in its URL
         yield server.url
 
 
