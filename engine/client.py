@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import gc
 import logging
-import re
 from argparse import Namespace
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
+from copy import copy
+from functools import partial
+from time import time
 from typing import Any
 
-from pydantic import ValidationError
 from starlette.datastructures import State
+from vllm.config import ModelConfig
 from vllm.engine.arg_utils import AsyncEngineArgs
 from vllm.engine.protocol import EngineClient
 from vllm.entrypoints.launchers.api_server.app_state import init_app_state
@@ -24,11 +26,23 @@ from vllm.exceptions import GenerationError
 from vllm.utils.argparse_utils import FlexibleArgumentParser
 from vllm.v1.engine.exceptions import EngineDeadError
 
-from engine.api import Attachment, EngineError
+from engine import responses
+from engine.api import Attachment, EngineError, Fit, ServedModel
 from engine.attachments import TABLE, install, with_parts
+from engine.calls import response_without_cut_call, without_cut_call
+from engine.config import OlaConfig
+from engine.fields import read_body
+from engine.responses import as_events, complete, responses_body
+from engine.usage import detailed, with_details
 
-FAILURE = 'data: {"error"'
+FAILURES = ('data: {"error"', responses.FAILURE)
 """How an event begins that reports a failure after the answer has begun."""
+
+Start = Callable[[], Awaitable[Any]]
+"""Has vLLM begin an answer: gives the answer, a stream of it or an ErrorResponse."""
+
+OLA_TOOL_PARSER = "hermes"
+"""vLLM's name for the form in which our chat template has the model write tool calls."""
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +56,9 @@ def engine_arguments(arguments: Sequence[str], model: str) -> Namespace:
     parser = AsyncEngineArgs.add_cli_args(BaseFrontendArgs.add_cli_args(parser))
     parsed = parser.parse_args(["--model", model, *arguments])
     validate_parsed_serve_args(parsed)
+    parsed.enable_prompt_tokens_details = True  # otherwise usage does not say which tokens are pictures and sound
+    # What the model does not read about, it does not call: no markup of a call in an answer that shall hold none.
+    parsed.exclude_tools_when_tool_choice_none = True
     return parsed
 
 
@@ -49,60 +66,119 @@ def engine_arguments(arguments: Sequence[str], model: str) -> Namespace:
 async def vllm_engine(arguments: Namespace) -> AsyncIterator[VllmEngine]:
     """Start vLLM in child processes and stop it on leaving."""
     async with build_async_engine_client(arguments) as client:
+        set_defaults(arguments, client.model_config)
         state = State()
         await init_app_state(client, state, arguments, await client.get_supported_tasks())
         install()
         # As in vLLM's own server: searching for garbage among all that was loaded would hold every answer up.
         gc.collect()
         gc.freeze()
-        yield VllmEngine(client, state)
+        yield VllmEngine(client, state, arguments)
+
+
+def set_defaults(arguments: Namespace, model: ModelConfig) -> None:
+    """Fill in what the checkpoint implies for vLLM's serving objects."""
+    if model.hf_config.model_type == OlaConfig.model_type and not arguments.tool_call_parser:
+        arguments.enable_auto_tool_choice, arguments.tool_call_parser = True, OLA_TOOL_PARSER
+
+
+def senses(client: EngineClient) -> frozenset[str]:
+    """What the model takes besides text."""
+    # There is no processor if --limit-mm-per-prompt switches every modality off.
+    processor = client.renderer.mm_processor
+    limits = processor.info.allowed_mm_limits if processor else {}
+    return frozenset(modality for modality, limit in limits.items() if limit)
 
 
 class VllmEngine:
     """Implements `engine.api.Engine`."""
 
-    def __init__(self, client: EngineClient, state: State) -> None:
-        self._client = client
+    def __init__(self, client: EngineClient, state: State, arguments: Namespace) -> None:
+        self._client, self._started = client, int(time())
         self._serving = state.openai_serving_chat
+        self._responses = state.openai_serving_responses
+        tool_parser = getattr(self._serving.parser_cls, "tool_parser_cls", None)
+        self._call_start: str = getattr(tool_parser, "tool_call_start_token", "")
+        self._without_tools = self._serving
+        if not arguments.reasoning_parser:
+            # Looking for calls in every piece of text costs something, and no tool of ours is in these.
+            self._without_tools = copy(self._serving)
+            self._without_tools.parser_cls = None
         self._models = state.openai_serving_models
-        # There is no processor if --limit-mm-per-prompt switches every modality off.
+        self.modalities = senses(client)
+        # Ours says so; of other models' processors nothing is known.
         processor = client.renderer.mm_processor
-        limits = processor.info.allowed_mm_limits if processor else {}
-        self.modalities = frozenset(modality for modality, limit in limits.items() if limit)
+        self.fits: Mapping[str, Fit] = getattr(processor.info, "fits", {}) if processor else {}
 
     async def chat(self, request: dict[str, Any]) -> dict[str, Any]:
-        body, table = self._body(request | {"stream": False})
-        try:
-            answer = await self._create(body, table)
-        except EngineError as error:
-            if not (table and isinstance(error.__cause__, GenerationError)):
-                raise
-            answer = await self._create(body, table)  # a lost attachment, as in `_resent`
-        content: dict[str, Any] = answer.model_dump(mode="json")
-        return content
+        body, table = chat_body(request | {"stream": False})
+        content = await self._whole(partial(self._chat(body).create_chat_completion, body), table)
+        if body.tools and self._call_start:
+            content = without_cut_call(content, self._call_start)
+        return content | {"usage": detailed(content["usage"])}
 
     async def stream_chat(self, request: dict[str, Any]) -> AsyncGenerator[str, None]:
-        body, table = self._body(request | {"stream": True})
-        async with aclosing(self._resent(body, table) if table else await self._create(body, table)) as events:
+        body, table = chat_body(request | {"stream": True})
+        start = partial(self._chat(body).create_chat_completion, body)
+        async with aclosing(self._events(start, table, 2)) as events:
+            async for event in events:
+                yield with_details(event)
+
+    async def respond(self, request: dict[str, Any]) -> dict[str, Any]:
+        body, table = responses_body(request | {"stream": False})
+        content = await self._whole(partial(self._responses.create_responses, body), table)
+        if body.tools and self._call_start:
+            content = response_without_cut_call(content, self._call_start)
+        return complete(content)
+
+    async def stream_response(self, request: dict[str, Any]) -> AsyncGenerator[str, None]:
+        body, table = responses_body(request | {"stream": True})
+
+        async def start() -> Any:
+            # A request that vLLM answered before must not be changed by that if it is sent again.
+            answer = await self._responses.create_responses(body.model_copy())
+            return answer if isinstance(answer, ErrorResponse) else as_events(answer)
+
+        # Two events of these say only that there is a response.
+        async with aclosing(self._events(start, table, 3)) as events:
             async for event in events:
                 yield event
 
-    def _body(self, request: dict[str, Any]) -> tuple[ChatCompletionRequest, Mapping[str, Attachment]]:
-        body, table = chat_body(request)
+    def _chat(self, body: ChatCompletionRequest) -> Any:
+        return self._serving if body.tools else self._without_tools
+
+    async def _whole(self, start: Start, table: Mapping[str, Attachment]) -> dict[str, Any]:
+        self._check_senses(table)
+        try:
+            answer = await self._create(start, table)
+        except EngineError as error:
+            if not (table and isinstance(error.__cause__, GenerationError)):
+                raise
+            answer = await self._create(start, table)  # a lost attachment, as in `_resent`
+        content: dict[str, Any] = answer.model_dump(mode="json", by_alias=True)
+        return content
+
+    async def _events(self, start: Start, table: Mapping[str, Attachment], head: int) -> AsyncGenerator[str, None]:
+        self._check_senses(table)
+        async with aclosing(self._resent(start, table, head) if table else await self._create(start, table)) as events:
+            async for event in events:
+                yield event
+
+    def _check_senses(self, table: Mapping[str, Attachment]) -> None:
         if table and not self.modalities:
             raise EngineError("This model takes text only: it cannot see or hear attachments.", param="messages")
-        return body, table
 
-    async def _resent(self, body: ChatCompletionRequest, table: Mapping[str, Attachment]) -> AsyncGenerator[str, None]:
+    async def _resent(self, start: Start, table: Mapping[str, Attachment], size: int) -> AsyncGenerator[str, None]:
         """The events of a request with attachments, started again if the engine process has lost one.
 
         vLLM sends an attachment that it believes cached there by name only. When another request that was to bring it
-        ended on the way, the first attempt fails at its second event, and by then vLLM knows better.
+        ended on the way, the first attempt fails at its `size`-th event, which comes with the first token; by then vLLM
+        knows better.
         """
         for last_attempt in (False, True):
-            async with aclosing(await self._create(body, table)) as events:
-                head = await self._head(events, table)
-                if head[-1].startswith(FAILURE) and not last_attempt:
+            async with aclosing(await self._create(start, table)) as events:
+                head = await self._head(events, table, size)
+                if head[-1].startswith(FAILURES) and not last_attempt:
                     continue
                 for event in head:
                     yield event
@@ -110,17 +186,25 @@ class VllmEngine:
                     yield event
                 return
 
-    async def _head(self, events: AsyncGenerator[str, None], table: Mapping[str, Attachment]) -> list[str]:
-        """The first two events, which come together: a stream has a role and an end at least."""
+    async def _head(self, events: AsyncGenerator[str, None], table: Mapping[str, Attachment], size: int) -> list[str]:
+        """The first events, at most `size`, which come together; a failure is the last of them."""
+        head: list[str] = []
         try:
-            return [await anext(events), await anext(events)]
+            while len(head) < size and not (head and head[-1].startswith(FAILURES)):
+                head.append(await anext(events))
         except BaseException:
             self._forget(table)
             raise
+        return head
 
-    async def models(self) -> dict[str, Any]:
-        models: dict[str, Any] = (await self._models.show_available_models()).model_dump(mode="json")
-        return models
+    async def models(self) -> list[ServedModel]:
+        cards = (await self._models.show_available_models()).data
+        return [
+            ServedModel(card.id, self._started, card.max_model_len)
+            for card in cards
+            # A folder is served under its name and its path, which is nobody's business.
+            if card.id != card.root or len(cards) == 1
+        ]
 
     async def check(self) -> None:
         try:
@@ -134,10 +218,10 @@ class VllmEngine:
             return 0
         return max(1, self._client.get_num_unfinished_requests())
 
-    async def _create(self, body: ChatCompletionRequest, table: Mapping[str, Attachment]) -> Any:
+    async def _create(self, start: Start, table: Mapping[str, Attachment]) -> Any:
         token = TABLE.set(table)
         try:
-            answer = await self._serving.create_chat_completion(body)
+            answer = await start()
         except BaseException as error:
             self._forget(table)
             if isinstance(error, EngineDeadError):
@@ -165,21 +249,10 @@ def chat_body(request: dict[str, Any]) -> tuple[ChatCompletionRequest, Mapping[s
     """The request in vLLM's form, and the attachments that it names.
 
     Raises:
-        EngineError: a field has the wrong form.
+        EngineError: a field has the wrong form or is unknown.
     """
     messages, table = with_parts(request["messages"])
-    try:
-        return ChatCompletionRequest.model_validate(request | {"messages": messages}), table
-    except ValidationError as error:
-        raise invalid(error) from error
-
-
-def invalid(error: ValidationError) -> EngineError:
-    """The first thing that is wrong with a body, named by its path."""
-    first = error.errors()[0]
-    # Steps with capitals or brackets are pydantic's names for the members of a union, which no client wrote.
-    path = ".".join(str(step) for step in first["loc"] if re.fullmatch("[a-z0-9_]+", str(step)))
-    return EngineError(f"{path}: {first['msg']}" if path else first["msg"], param=path or None)
+    return read_body(ChatCompletionRequest, request | {"messages": messages}), table
 
 
 def refused(response: ErrorResponse, cause: Exception | None = None) -> EngineError:
@@ -188,4 +261,8 @@ def refused(response: ErrorResponse, cause: Exception | None = None) -> EngineEr
     if error.code >= 500:
         log.error("the engine failed a request: %s", error.message, exc_info=cause)
         return EngineError("The engine failed this request.", status=error.code, type="server_error")
+    if error.code == 404 and error.param == "model":
+        # vLLM would list all names, paths on the server's disk among them.
+        message = "This model does not exist: GET /v1/models lists those that do."
+        return EngineError(message, status=404, type="invalid_request_error", param="model")
     return EngineError(error.message, status=error.code, type="invalid_request_error", param=error.param)

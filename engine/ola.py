@@ -24,10 +24,11 @@ from engine.config import OlaConfig
 from engine.model.senses import Hearing, Vision
 from engine.padding import pad_heads
 from engine.processor import PLACEHOLDERS, OlaDummyInputs, OlaProcessingInfo, OlaProcessor
+from engine.transcription import Transcribes
 
 
 @MULTIMODAL_REGISTRY.register_processor(OlaProcessor, info=OlaProcessingInfo, dummy_inputs=OlaDummyInputs)
-class OlaQwenForCausalLM(nn.Module, SupportsMultiModal, SupportsLoRA, SupportsPP):
+class OlaQwenForCausalLM(nn.Module, SupportsMultiModal, SupportsLoRA, SupportsPP, Transcribes):
     """`embed_multimodal` returns one row per placeholder token, in the order of the prompt."""
 
     packed_modules_mapping: ClassVar[dict[str, list[str]]] = {

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from engine.api import MAX_SOUND_SECONDS, SAMPLE_RATE, VIDEO_FRAMES
+from engine.api import CHUNK_SECONDS, MAX_SOUND_SECONDS, SAMPLE_RATE, VIDEO_FRAMES, Fit
 
 Pixels = npt.NDArray[np.uint8]
 Size = tuple[int, int]  # width, height, as Pillow has it
@@ -20,7 +20,9 @@ GREY = (127, 127, 127)
 CELL = 32  # one row of the prompt stands for 32x32 pixels: 16x16 patches, pooled 2x2
 MAX_AREA, LOW_AREA = 1536**2, 384**2
 VIDEO_CELL, VIDEO_MAX_AREA, VIDEO_MIN_AREA = 64, 480**2, 288**2
-CHUNK_SAMPLES = 30 * SAMPLE_RATE
+FITS = {"image": Fit(MAX_AREA, CELL), "video": Fit(VIDEO_MAX_AREA, VIDEO_CELL)}
+"""What may be done to large pictures before they come here. Doing it again changes nothing."""
+CHUNK_SAMPLES = CHUNK_SECONDS * SAMPLE_RATE
 MAX_SOUND_SAMPLES = MAX_SOUND_SECONDS * SAMPLE_RATE
 
 

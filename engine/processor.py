@@ -26,10 +26,11 @@ from vllm.multimodal.processing import (
     PromptUpdate,
 )
 
-from engine.api import SAMPLE_RATE, VIDEO_FRAMES
+from engine.api import SAMPLE_RATE, VIDEO_FRAMES, Fit
 from engine.config import OlaConfig
 from engine.preprocess import (
     CHUNK_SAMPLES,
+    FITS,
     MAX_SOUND_SAMPLES,
     image_views,
     sampled,
@@ -54,6 +55,11 @@ FIELDS = {
 class OlaProcessingInfo(BaseProcessingInfo):
     def get_hf_config(self) -> OlaConfig:
         return self.ctx.get_hf_config(OlaConfig)
+
+    @property
+    def fits(self) -> Mapping[str, Fit]:
+        """As in `engine.api.Engine`."""
+        return FITS
 
     def get_data_parser(self) -> MultiModalDataParser:
         return MultiModalDataParser(target_sr=SAMPLE_RATE, target_channels=1, audio_resample_method="soxr")

@@ -2,7 +2,8 @@
 
 Speech with a scripted model and voice, against its targets, and over worker processes. Then rates and waits against
 vLLM's own server with the same plugin, checkpoint and engine options, rates against the same modules in plain PyTorch,
-and spoken answers of several streams. Whatever is compared takes turns, and an idle server costs nothing.
+spoken answers of several streams, texts spoken and recordings transcribed. Whatever is compared takes turns, and an
+idle server costs nothing.
 """
 
 from __future__ import annotations
@@ -26,8 +27,10 @@ from loadtests.questions import chat
 from loadtests.report import against_plain, against_stock
 from loadtests.servers import Server, ours, stock
 from loadtests.speech import report as speech_report
+from loadtests.speech_route import report as speech_route_report
 from loadtests.stories import STORY
 from loadtests.stories import report as stories_report
+from loadtests.transcription import report as transcription_report
 from loadtests.workers import report as workers_report
 
 DEMO = Path(__file__).parents[1] / "models" / "ola-demo"
@@ -38,6 +41,8 @@ WAVES = 4
 """Questions that each stream asks at least, so that the first and the last of them do not rule the rate."""
 
 LISTENERS = (1, 4, 8)
+RECORDINGS = (1, 2)
+"""At a time."""
 
 
 class Bench:
@@ -117,6 +122,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
             say("spoken answers")
             heard = stories_report(server.chat, LISTENERS, markdown=options.markdown)
             print(f"\nSpoken answers to {STORY!r}\n\n{heard}", flush=True)
+        if options.only in (None, "speech-route"):
+            say("texts spoken")
+            spoken = speech_route_report(server.speech, LISTENERS, markdown=options.markdown)
+            print(f"\nTexts spoken by /v1/audio/speech\n\n{spoken}", flush=True)
+        if options.only in (None, "transcription"):
+            say("recordings transcribed")
+            heard = transcription_report(server.url, RECORDINGS, markdown=options.markdown)
+            print(f"\nRecordings heard by /v1/audio/transcriptions\n\n{heard}", flush=True)
 
 
 def compare(bench: Bench, options: argparse.Namespace, kinds: list[str], engine: list[str]) -> None:
@@ -152,7 +165,7 @@ def parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, list[str
     parser.add_argument("--users", type=numbers, default=[1, 8, 16], help="loads for plain PyTorch (default: 1,8,16)")
     parser.add_argument(
         "--only",
-        choices=("text", "image", "plain", "speech", "workers", "stories"),
+        choices=("text", "image", "plain", "speech", "workers", "stories", "speech-route", "transcription"),
         help="one part instead of all",
     )
     parser.add_argument("--markdown", action="store_true", help="tables for LOG.md")

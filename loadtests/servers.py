@@ -43,8 +43,16 @@ class Server:
     process: int
 
     @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    @property
     def chat(self) -> str:
-        return f"http://{HOST}:{self.port}/v1/chat/completions"
+        return f"{self.url}/v1/chat/completions"
+
+    @property
+    def speech(self) -> str:
+        return f"{self.url}/v1/audio/speech"
 
     def cpu(self) -> float:
         """Seconds of processor time that its front process has taken, without the engine behind it."""

@@ -6,7 +6,6 @@ from the moment that he gets it.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
@@ -197,13 +196,3 @@ def report(*, markdown: bool) -> str:
         return rows(*await alone(), await crowd())
 
     return table(("speech", "measured", "target", ""), asyncio.run(measure()), markdown)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m loadtests.speech", description="Planning and dispatch of speech.")
-    parser.add_argument("--markdown", action="store_true", help="a table for LOG.md")
-    print(report(markdown=parser.parse_args().markdown))
-
-
-if __name__ == "__main__":
-    main()

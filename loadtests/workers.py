@@ -1,4 +1,4 @@
-"""How speech scales over worker processes and a real Redis: `python -m loadtests.workers`.
+"""How speech scales over worker processes and a real Redis.
 
 First with a voice that takes a fixed time for its sound and no CPU, so that what is measured is what lies between a
 gateway and its workers; then with eSpeak NG, which takes CPU only. Needs redis-server.
@@ -6,14 +6,11 @@ gateway and its workers; then with eSpeak NG, which takes CPU only. Needs redis-
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import Any
 
@@ -21,8 +18,9 @@ import anyio
 
 from loadtests.figures import percentile
 from loadtests.report import table
+from tests.redis_server import redis_server
 from tests.scripted_voice import ScriptedVoice
-from tests.workers.processes import RedisServer, worker
+from tests.workers.processes import worker
 from tts.voice import WIRE_RATE, Voice
 from tts.workers.redis_voices import redis_fleet
 
@@ -141,22 +139,7 @@ def report(*, markdown: bool, counts: Sequence[int] = COUNTS) -> str:
     async def measure(url: str) -> list[Row]:
         return [*rows("scripted", await scripted(url, counts), LEAST), *rows("espeak", await espeak(url), None)]
 
-    with TemporaryDirectory(prefix="ola") as folder:
-        redis = RedisServer(Path(folder))
-        redis.start()
-        try:
-            measured = asyncio.run(measure(redis.url))
-        finally:
-            redis.stop()
+    with redis_server() as redis:
+        measured = asyncio.run(measure(redis.url))
     header = ("voice", "workers", "sound, s/s", f"of linear (>= {LEAST})", "idle worker's first sound p50, ms", "")
     return table(header, measured, markdown)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m loadtests.workers", description="Speech over worker processes.")
-    parser.add_argument("--markdown", action="store_true", help="a table for LOG.md")
-    print(report(markdown=parser.parse_args().markdown))
-
-
-if __name__ == "__main__":
-    main()

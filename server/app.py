@@ -15,26 +15,24 @@ from server.access import Access
 from server.boundary import Boundary, answer_failure
 from server.chat import complete_chat
 from server.client_secrets import add_client_secrets
-from server.errors import RequestError
 from server.gate import add_cors, add_gate
 from server.health import Readiness, check_health
 from server.media.fetch import FetchLimits, UrlFetcher
 from server.media.limits import MediaLimits
-from server.media.parts import decoding_slots
+from server.media.parts import Attachments
 from server.metrics import Metrics
+from server.models import add_models
+from server.openapi import answers, describe_api, reads
 from server.parts import Parts
+from server.responses import add_responses
+from server.schemas import ChatBody, Completion, ResponsesBody
 from server.settings import Settings
+from server.speech import add_speech
+from server.speech_stream import add_speech_stream
 from server.store import Store
+from server.transcriptions import add_transcriptions
 from server.voices import add_voice, delete_voice, list_voices
 from tts.speaker import Speaker
-
-_CHAT_DOCS: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "description": "OpenAI's chat completion body with vLLM's extra fields; see docs/api.md for what is ours.",
-        "content": {"application/json": {"schema": {"type": "object", "required": ["messages"]}}},
-    }
-}
 
 _VOICE_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -59,13 +57,17 @@ def create_app(
     """The server as an ASGI app. `speaker` None: a server without a voice, which refuses to answer in audio. `access`
     None: everybody may use it.
 
-    The app's lifespan starts the speaker, and closes it and what fetches attachments. The engine stays the caller's to
-    close.
+    The app's lifespan starts the speaker, and closes it and what fetches and decodes attachments. The engine stays the
+    caller's to close.
     """
     limits = MediaLimits(max_parts=settings.max_attachments, max_bytes=settings.max_attachment_bytes)
-    fetch = UrlFetcher(FetchLimits(settings.max_attachment_bytes)) if settings.fetch_urls else None
     access = access or Access()
-    parts = Parts(settings, engine, speaker, store, Metrics(), limits, decoding_slots(), fetch)
+    hosts = settings.fetch_urls if isinstance(settings.fetch_urls, tuple) else ()
+    fetch = UrlFetcher(FetchLimits(limits.max_bytes, hosts=frozenset(hosts))) if settings.fetch_urls else None
+    metrics = Metrics()
+    attachments = Attachments(limits, fetch, engine.fits, count=lambda found: metrics.attachments.labels(found).inc())
+    metrics.held_media.set_function(lambda: attachments.held_bytes)
+    parts = Parts(settings, engine, speaker, store, metrics, attachments)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
@@ -73,6 +75,7 @@ def create_app(
             await closing.enter_async_context(access.ledger.renewing())
             if fetch is not None:
                 closing.push_async_callback(fetch.close)
+            await closing.enter_async_context(attachments)
             if speaker is not None:
                 closing.push_async_callback(speaker.close)
                 await speaker.start()
@@ -91,34 +94,28 @@ def create_app(
     add_cors(app, settings)
     app.add_exception_handler(HTTPException, answer_failure)
     _add_chat(app, parts)
-    _add_voices(app, parts)
+    add_responses(app, parts)
+    add_models(app, parts)
+    add_voices(app, parts)
+    add_speech(app, parts)
+    add_speech_stream(app, parts)
+    add_transcriptions(app, parts)
     add_client_secrets(app, parts, access.secrets)
     _add_operations(app, parts)
+    describe_api(app, ChatBody, ResponsesBody)
     return app
 
 
 def _add_chat(app: FastAPI, parts: Parts) -> None:
-    @app.post("/v1/chat/completions", response_model=None, openapi_extra=_CHAT_DOCS)
+    @app.post("/v1/chat/completions", response_model=None, openapi_extra=reads(ChatBody), responses=answers(Completion))
     async def chat_completions(request: Request) -> Response:
         """Answer a conversation: whole or as server-sent events, in text or in text and speech."""
         return await complete_chat(request, parts)
 
-    @app.get("/v1/models")
-    async def models() -> dict[str, Any]:
-        """The models that `model` may name."""
-        return await parts.engine.models()
 
-    @app.get("/v1/models/{model_id:path}")
-    async def model(model_id: str) -> dict[str, Any]:
-        """One of the models."""
-        for served in (await parts.engine.models())["data"]:
-            if served["id"] == model_id:
-                return dict(served)
-        message = f"The model {model_id!r} does not exist."
-        raise RequestError(message, status=404, param="model", code="model_not_found")
+def add_voices(app: FastAPI, parts: Parts) -> None:
+    """Add the routes of the voices."""
 
-
-def _add_voices(app: FastAPI, parts: Parts) -> None:
     @app.get("/v1/audio/voices")
     async def voices() -> dict[str, Any]:
         """The voices that an answer may have."""

@@ -18,15 +18,20 @@ def _voice_name(voice: object) -> object:
     return voice["id"] if isinstance(voice, dict) and voice.keys() == {"id"} else voice
 
 
+VoiceName = Annotated[StrictStr, BeforeValidator(_voice_name)]
+
+
 class _AudioOptions(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    voice: Annotated[StrictStr, BeforeValidator(_voice_name)] = "default"
+    voice: VoiceName = "default"
     format: Format | None = None
     text_in_content: StrictBool = False
 
 
-class _ChatFields(BaseModel):
+class ChatFields(BaseModel):
+    """The fields that the gateway looks at before the engine does."""
+
     messages: list[dict[str, Any]] = Field(min_length=1)
     model: StrictStr | None = None
     stream: StrictBool | None = None
@@ -35,7 +40,7 @@ class _ChatFields(BaseModel):
     n: Any = None
 
     @model_validator(mode="after")
-    def _audio_is_asked_consistently(self) -> _ChatFields:
+    def _audio_is_asked_consistently(self) -> ChatFields:
         # As tuples sort: ("text",) or ("audio", "text"), whatever the order they came in.
         asked = ("text",) if self.modalities is None else tuple(sorted(self.modalities))
         if asked not in (("text",), ("audio", "text")):
@@ -76,13 +81,13 @@ def take_ours(body: dict[str, Any]) -> Asked:
     Raises:
         pydantic.ValidationError, RequestError: a field is wrong, with its name.
     """
-    fields = _ChatFields.model_validate(body)
+    fields = ChatFields.model_validate(body)
     body.pop("modalities", None)
     body.pop("audio", None)
     return Asked(bool(fields.stream), _speech(fields))
 
 
-def _speech(fields: _ChatFields) -> Speech | None:
+def _speech(fields: ChatFields) -> Speech | None:
     if not fields.speaks:
         return None
     options = fields.audio or _AudioOptions()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
@@ -31,7 +32,16 @@ async def read_object(request: Request, max_bytes: int) -> dict[str, Any]:
 
 
 async def read_body(request: Request, max_bytes: int) -> bytearray:
-    """The body as it is. Cancelling it leaves the rest of the body unread.
+    """The body as it is. Cancelling it and its errors are as in `body_pieces`."""
+    raw = bytearray()
+    async with aclosing(body_pieces(request, max_bytes)) as pieces:
+        async for piece in pieces:
+            raw += piece
+    return raw
+
+
+async def body_pieces(request: Request, max_bytes: int) -> AsyncGenerator[bytes, None]:
+    """The body as it comes. Closing it leaves the rest of the body unread.
 
     Raises:
         RequestError: more than `max_bytes` (413).
@@ -40,14 +50,14 @@ async def read_body(request: Request, max_bytes: int) -> bytearray:
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > max_bytes:
         raise _too_large(max_bytes)
-    raw = bytearray()
+    size = 0
     # Not request.body(): it would keep these bytes until the last event of the answer is sent.
     async with aclosing(request.stream()) as pieces:
         async for piece in pieces:
-            raw += piece
-            if len(raw) > max_bytes:
+            size += len(piece)
+            if size > max_bytes:
                 raise _too_large(max_bytes)
-    return raw
+            yield piece
 
 
 def _too_large(max_bytes: int) -> RequestError:

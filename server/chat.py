@@ -18,17 +18,19 @@ from server.closing import closing
 from server.errors import RequestError
 from server.history import recall
 from server.limits.allowance import Allowance
-from server.media.parts import decode_messages
 from server.narrator import Narrator
 from server.parts import Parts
 from server.replies import Emit, EventStream, WholeAnswer
+from server.senses import check_senses
 from server.spoken import stream_spoken
+from server.unheeded import ChatUnheeded, take_unheeded
 
 
 async def complete_chat(request: Request, parts: Parts) -> Response:
     """Answer one chat request. All work behind the response stops when the client disconnects."""
     body = await read_object(request, parts.settings.max_body_bytes)
     asked = take_ours(body)
+    take_unheeded(body, ChatUnheeded)
     if asked.stream:
         return EventStream(partial(_stream, parts, body, asked.speech, request.state.allowance))
     return WholeAnswer(partial(_answer, parts, body, asked.speech, request.state.allowance))
@@ -44,13 +46,13 @@ async def _narrator(parts: Parts, speech: Speech | None, allowance: Allowance) -
         raise RequestError("This server has no voice, so it answers in text only.", param="modalities", code="no_voice")
     await allowance.check_speech()
     async with parts.speaker.admit(speech.voice) as place:
-        yield Narrator(place, speech.format, parts.metrics.spoken, allowance)
+        yield Narrator(place, speech.format, parts.metrics.spoken, allowance=allowance)
 
 
 async def _prepare(parts: Parts, body: dict[str, Any]) -> None:
     """Fill the conversation in: the words of spoken answers, the pixels and samples of attachments."""
-    messages = await recall(body["messages"], parts.store)
-    body["messages"] = await decode_messages(messages, parts.media_limits, parts.fetch, slots=parts.decoding_slots)
+    check_senses(body["messages"], parts.engine.modalities)
+    body["messages"] = await parts.attachments.decode(await recall(body["messages"], parts.store))
 
 
 async def _stream(parts: Parts, body: dict[str, Any], speech: Speech | None, allowance: Allowance, emit: Emit) -> None:
@@ -58,12 +60,12 @@ async def _stream(parts: Parts, body: dict[str, Any], speech: Speech | None, all
         await _prepare(parts, body)
         async with closing(parts.engine.stream_chat(body)) as events:
             if speech is None or narrator is None:
-                await _pass_on(parts, events, emit)
+                await pass_on(parts, events, emit)
             else:
                 await stream_spoken(parts, events, speech, narrator, emit)
 
 
-async def _pass_on(parts: Parts, events: AsyncGenerator[str, None], emit: Emit) -> None:
+async def pass_on(parts: Parts, events: AsyncGenerator[str, None], emit: Emit) -> None:
     """The engine's events as they are: this path must cost nothing next to the engine."""
     started = perf_counter()
     await emit((await anext(events)).encode())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import shutil
 import signal
 import socket
 import sys
@@ -78,11 +77,12 @@ def serve_model(settings: Settings, model: str, rest: Sequence[str]) -> None:
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "4")
     # uvicorn ends as the signal would; as an exception it lets the engine's processes end first.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    check_machine(model)
+    check_model(model)
     listener = bound(settings)
     say("Importing the engine")
     from engine.client import engine_arguments
     from server.keys.key import KeysError
+    from server.store import StoreError
     from server.voicing import VoicingError
     from tts.registry import RegistryError
     from tts.voice import VoiceError
@@ -94,7 +94,7 @@ def serve_model(settings: Settings, model: str, rest: Sequence[str]) -> None:
         uvloop.run(run(settings, parsed, listener))
     except ValidationError as error:  # how vLLM reports a model or an option that it cannot take
         sys.exit(problems(error))
-    except (VoicingError, VoiceError, RegistryError, KeysError) as error:
+    except (VoicingError, VoiceError, RegistryError, KeysError, StoreError) as error:
         sys.exit(f"ola serve: {error}")
     except KeyboardInterrupt:
         say("Stopped")
@@ -105,7 +105,7 @@ async def run(settings: Settings, arguments: Namespace, listener: socket.socket)
     from engine.client import vllm_engine
     from server.access import opened_access
     from server.app import create_app
-    from server.store import MemoryStore
+    from server.redis_store import answer_store
     from server.voicing import speaking
 
     started = perf_counter()
@@ -113,12 +113,13 @@ async def run(settings: Settings, arguments: Namespace, listener: socket.socket)
         access = await stack.enter_async_context(opened_access(settings))
         # The voice first: that it cannot speak is known at once.
         speaker = await stack.enter_async_context(speaking(settings))
+        store = await stack.enter_async_context(answer_store(settings))
         say(f"Loading {arguments.model} (half a minute on a CPU, minutes for a large model)")
         engine = await stack.enter_async_context(vllm_engine(arguments))
         say(f"Engine loaded after {perf_counter() - started:.0f} s; warming up")
         await warm_up(engine)
-        store = MemoryStore(settings.audio_ttl_seconds, settings.max_stored_answers)
         app = create_app(settings, engine, speaker, store, access)
+        app.state.parts.attachments.warm_up()
         config = uvicorn.Config(
             app,
             http=PatientConnection,
@@ -126,6 +127,8 @@ async def run(settings: Settings, arguments: Namespace, listener: socket.socket)
             access_log=False,
             lifespan="on",
             timeout_graceful_shutdown=LAST_SECONDS,
+            ws="websockets-sansio",
+            ws_per_message_deflate=False,  # speech does not get much smaller, only later
         )
         server = uvicorn.Server(config)
         listener.listen()  # whoever reads the next line may connect at once
@@ -146,10 +149,8 @@ async def warm_up(engine: Engine) -> None:
     await engine.chat({"messages": [{"role": "user", "content": attachments or "Hello"}], "max_tokens": 1})
 
 
-def check_machine(model: str) -> None:
-    """End with a clear line if something is missing that would only show later."""
-    if missing := [program for program in ("ffmpeg", "ffprobe") if shutil.which(program) is None]:
-        sys.exit(f"ola serve: {' and '.join(missing)} not found; install ffmpeg 5.1 or newer")
+def check_model(model: str) -> None:
+    """End with a clear line if the model is not there."""
     if (Path(model).is_absolute() or model.startswith(".")) and not Path(model).is_dir():
         sys.exit(f"ola serve: there is no folder {model}")
 

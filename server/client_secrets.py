@@ -19,6 +19,7 @@ from starlette.requests import Request
 from server.body import read_object
 from server.errors import RequestError
 from server.keys.key import Key, digest_of
+from server.model_names import check_model
 from server.parts import Parts
 from server.secrets import ClientSecret, Secrets, new_client_secret
 
@@ -84,7 +85,7 @@ async def _session(given: dict[str, Any], parts: Parts) -> dict[str, Any]:
         raise RequestError(f"{unknown} is not known.", param=unknown)
     session = checked.model_dump(mode="json", exclude_unset=True)
     if checked.type == "realtime":
-        session["model"] = await _model(checked.model, parts)
+        session["model"] = await check_model(checked.model, parts.engine, param="session.model")
     kind = "realtime.session" if checked.type == "realtime" else "realtime.transcription_session"
     return {"object": kind, "id": f"sess_{uuid4().hex}"} | session
 
@@ -98,12 +99,3 @@ def _unknown(checked: object, path: str) -> Iterator[str]:
     elif isinstance(checked, list):
         for index, item in enumerate(checked):
             yield from _unknown(item, f"{path}[{index}]")
-
-
-async def _model(name: str | None, parts: Parts) -> str:
-    served = [str(model["id"]) for model in (await parts.engine.models())["data"]]
-    if name is not None and name not in served:
-        raise RequestError(
-            f"The model {name!r} does not exist.", status=404, param="session.model", code="model_not_found"
-        )
-    return name or served[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from math import ceil
 from typing import Any
@@ -16,6 +16,7 @@ from server.keys.key import KeysError
 from server.limits.ledger import LedgerError
 from server.media.errors import MediaError
 from server.secrets import SecretsError
+from server.store import StoreError
 from tts.imitations import CannotImitateError
 from tts.lending import LendingError
 from tts.pool import BusyError
@@ -45,6 +46,14 @@ class RequestError(Exception):
         self.headers: Mapping[str, str] = headers or {}
 
 
+class FieldError(Exception):
+    """Another exception, of which a route knows better which of its fields is at fault (None: none of them)."""
+
+    def __init__(self, error: Exception, param: str | None) -> None:
+        super().__init__(str(error))
+        self.error, self.param = error, param
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """One error as clients see it (OpenAI API reference, "Error codes")."""
@@ -67,6 +76,8 @@ def describe(error: BaseException) -> Failure:
     match error:
         case RequestError():
             return _failure(error.status, error.message, error.param, error.code, error.headers)
+        case FieldError():
+            return replace(describe(error.error), param=error.param)
         case MediaError():
             return _failure(error.status, error.message, error.param)
         case UnknownVoiceError():
@@ -87,6 +98,8 @@ def describe(error: BaseException) -> Failure:
             return _failure(503, "The client secrets cannot be looked up now.", code="secrets_unavailable")
         case LedgerError():
             return _failure(503, "The limits cannot be looked up now.", code="limits_unavailable")
+        case StoreError():
+            return _failure(503, "The earlier spoken answers cannot be reached now.", code="answers_unavailable")
         case BusyError():
             message = f"The voice is busy. Try again in {ceil(error.retry_after)} s."
             retry = {"Retry-After": str(ceil(error.retry_after))}

@@ -28,6 +28,15 @@ class Metrics:
         )
         self.spoken = Counter("ola_spoken_seconds", "Seconds of speech made.", registry=self.registry)
         self.voice_failures = Counter("ola_voice_failures", "Answers whose voice failed.", registry=self.registry)
+        self.attachments = Counter(
+            "ola_attachments",
+            "Attachments, by whether they were decoded, kept from before, or decoded for another request just then.",
+            ["found"],
+            registry=self.registry,
+        )
+        self.held_media = Gauge(
+            "ola_held_media_bytes", "Decoded attachments in memory, also kept ones.", registry=self.registry
+        )
 
     def render(self) -> bytes:
         """Both registries in Prometheus text format 0.0.4."""

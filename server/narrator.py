@@ -13,7 +13,7 @@ from server.asking import Format
 from server.closing import closing, once
 from server.limits.allowance import Allowance
 from tts.encoding import Encoder, encode_file, encoder
-from tts.events import Skipped, Sound
+from tts.events import Begun, Ended, Skipped, Sound
 from tts.speaker import Place
 from tts.voice import WIRE_RATE
 
@@ -29,29 +29,43 @@ class Narrator:
     place: Place
     format: Format
     spoken_seconds: Counter
+    speed: float = 1.0
+    lang: str | None = None
+    """A BCP-47 tag for text whose script does not tell."""
+    instructions: str = ""
+    """How to speak, in words, for a voice that follows them."""
     allowance: Allowance = field(default_factory=Allowance)
     """What the speech is charged to."""
 
-    async def narrate(self, text: AsyncIterable[str], send: Callable[[bytes], Awaitable[None]]) -> None:
+    async def narrate(
+        self,
+        text: AsyncIterable[str],
+        send: Callable[[bytes], Awaitable[None]],
+        note: Callable[[Begun | Ended | Skipped], Awaitable[None]] | None = None,
+    ) -> float:
         """Speak `text` as it comes and `send` one continuous stream in `format`. Cancelling stops the voice.
+
+        `note` hears where each unit begins and ends. Returns the seconds of sound.
 
         Raises:
             VoiceError: at the end of the stream, which is whole but for the units that could not be spoken.
         """
-        file, spoke, failure = encoder(self.format), False, None
-        async with self.place.say(text) as events:
+        file, seconds, failure = encoder(self.format), 0.0, None
+        async with self.place.say(text, speed=self.speed, lang=self.lang, instructions=self.instructions) as events:
             async for event in events:
                 if isinstance(event, Skipped):
                     failure = failure or event.error
                 if isinstance(event, Sound):
-                    spoke = True
-                    await self._count(event.pcm)
+                    seconds += await self._count(event.pcm)
                     if data := await self._encoded(file, event.pcm):
                         await send(data)
-        if spoke and (data := file.flush()):
+                elif note is not None:
+                    await note(event)
+        if seconds and (data := file.flush()):
             await send(data)
         if failure is not None:
             raise failure
+        return seconds
 
     async def _encoded(self, file: Encoder, pcm: bytes) -> bytes:
         if self.format in ("pcm16", "wav"):
@@ -80,7 +94,8 @@ class Narrator:
         # Minutes of sound take a second to compress; other answers must not wait for it.
         return await anyio.to_thread.run_sync(encode_file, bytes(pcm), self.format, abandon_on_cancel=True)
 
-    async def _count(self, pcm: bytes | bytearray) -> None:
+    async def _count(self, pcm: bytes | bytearray) -> float:
         seconds = len(pcm) / _BYTES_PER_SECOND
         self.spoken_seconds.inc(seconds)
         await self.allowance.spoke(seconds)
+        return seconds

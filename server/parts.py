@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from anyio import CapacityLimiter
-
 from engine.api import Engine
-from server.media.limits import MediaLimits
-from server.media.sources import Fetch
+from server.media.parts import Attachments
 from server.metrics import Metrics
 from server.settings import Settings
 from server.store import Store
@@ -24,7 +21,4 @@ class Parts:
     speaker: Speaker | None
     store: Store
     metrics: Metrics
-    media_limits: MediaLimits
-    decoding_slots: CapacityLimiter
-    fetch: Fetch | None
-    """Gets attachments by URL; None: URLs are refused."""
+    attachments: Attachments

@@ -1,4 +1,4 @@
-"""The two shapes of an answer, as ASGI responses that stop all work behind them when the client disconnects."""
+"""The shapes of an answer, as ASGI responses that stop all work behind them when the client disconnects."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from server.errors import describe
 logger = logging.getLogger(__name__)
 
 Emit = Callable[[bytes], Awaitable[None]]
-"""Sends one complete server-sent event; waits while the client is slower than the answer. One call at a time."""
+"""Sends bytes, of events one complete event; waits while the client is slower than the answer. One call at a time."""
 
 DONE = b"data: [DONE]\n\n"
 
@@ -27,17 +27,16 @@ def event(data: dict[str, Any]) -> bytes:
     return b"data: " + to_json(data) + b"\n\n"
 
 
-class EventStream(Response):
-    """Server-sent events pushed by `produce(emit)`.
+class ByteStream(Response):
+    """A body that `produce(emit)` pushes.
 
-    Headers leave with the first event: whatever `produce` raises before it is still an HTTP error, later failures are
-    logged and end the stream with an event holding an `error`. Closing the connection cancels `produce`.
+    Headers leave with the first bytes: whatever `produce` raises before them is still an HTTP error. What it raises
+    later ends the connection without the body's end, so that the client notices. Closing the connection cancels
+    `produce`.
     """
 
-    media_type = "text/event-stream"
-
-    def __init__(self, produce: Callable[[Emit], Awaitable[None]]) -> None:
-        self.status_code, self.background = 200, None
+    def __init__(self, produce: Callable[[Emit], Awaitable[None]], media_type: str) -> None:
+        self.status_code, self.background, self.media_type = 200, None, media_type
         self.produce = produce
         # Proxies that buffer would turn the stream back into one late answer.
         self.init_headers({"cache-control": "no-cache", "x-accel-buffering": "no"})
@@ -45,6 +44,18 @@ class EventStream(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         start: Message = {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
         await unless_gone(receive, partial(self._run, _Wire(send, start)))
+
+    async def _run(self, wire: _Wire) -> None:
+        await self.produce(wire.emit)
+        await wire.end()
+
+
+class EventStream(ByteStream):
+    """Server-sent events pushed by `produce(emit)`. Later failures are logged and end it with an event holding an
+    `error`; the rest is as in `ByteStream`."""
+
+    def __init__(self, produce: Callable[[Emit], Awaitable[None]]) -> None:
+        super().__init__(produce, "text/event-stream")
 
     async def _run(self, wire: _Wire) -> None:
         try:
@@ -77,17 +88,19 @@ class _Wire:
 
 
 class WholeAnswer(Response):
-    """One JSON object that `answer()` works out. Closing the connection cancels `answer`; nothing is sent then."""
+    """A body that `answer()` works out: an object, sent as JSON, or bytes of `media_type`. Closing the connection
+    cancels `answer`; nothing is sent then."""
 
-    media_type = "application/json"
-
-    def __init__(self, answer: Callable[[], Awaitable[dict[str, Any]]]) -> None:
-        self.status_code, self.background = 200, None
+    def __init__(
+        self, answer: Callable[[], Awaitable[dict[str, Any] | bytes]], media_type: str = "application/json"
+    ) -> None:
+        self.status_code, self.background, self.media_type = 200, None, media_type
         self.answer = answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await unless_gone(receive, partial(self._run, scope, receive, send))
 
     async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = to_json(await self.answer())
+        answer = await self.answer()
+        body = answer if isinstance(answer, bytes) else to_json(answer)
         await Response(body, media_type=self.media_type)(scope, receive, send)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,6 +13,7 @@ from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Voice = Literal["espeak", "remote", "cosyvoice", "workers", "none"]
+_AUTHORITY = re.compile(r"([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:\d{1,5})?")
 _BOOLEANS: dict[object, Voice] = {
     **dict.fromkeys((True, "true", "1", "yes", "on"), "espeak"),
     **dict.fromkeys((False, "false", "0", "no", "off"), "none"),
@@ -47,6 +49,18 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host.lower() == "localhost"
+
+
+def _hosts(value: object) -> object:
+    """Yes, no, or hosts with commas between them."""
+    plain = value.strip().lower() if isinstance(value, str) else value
+    if plain in ("true", "1", "yes", "on", "false", "0", "no", "off", "") or not isinstance(plain, str):
+        return plain or False
+    hosts = tuple(host.strip() for host in plain.split(",") if host.strip())
+    for host in hosts:
+        if not _AUTHORITY.fullmatch(host):
+            raise ValueError(f"{host!r} is no host; hosts are written as name, name:port or [IPv6]:port")
+    return hosts
 
 
 def _object(value: object) -> object:
@@ -96,7 +110,7 @@ class Settings(BaseSettings):
     )
     redis_url: str | None = Field(
         default=None,
-        description="Redis that the processes of a deployment share. Recorded voices are kept there, not in files.",
+        description="Redis that the processes of a deployment share. Recorded voices and audio ids are kept there.",
     )
     voices_folder: Path = Field(
         default_factory=lambda: _data_folder() / "ola" / "voices",
@@ -140,9 +154,10 @@ class Settings(BaseSettings):
     cosyvoice_slots: int = Field(
         default=4, ge=1, description="Units that a CosyVoice process speaks at a time. Its knee is at 4 to 8 on a GPU."
     )
-    fetch_urls: bool = Field(
+    fetch_urls: Annotated[bool | tuple[str, ...], NoDecode, BeforeValidator(_hosts)] = Field(
         default=False,
-        description="Whether attachments may be URLs. Off: a server that fetches is a door into its network.",
+        description="Whether attachments may be URLs. Off: a server that fetches is a door into its network. "
+        "`true`: https at public addresses. Hosts with commas between: those alone, also inner ones, also by http.",
     )
     max_attachments: int = Field(
         default=32,
@@ -150,7 +165,10 @@ class Settings(BaseSettings):
         description="Attachments in one request. Each is decoded in memory, so their number needs an end.",
     )
     max_attachment_bytes: int = Field(
-        default=100 * 2**20, ge=1, description="Size of one attachment as sent. A ten minute phone video fits."
+        default=2 * 2**30,
+        ge=1,
+        description="Size of a request's attachments as sent, one or all together. They lie on disk: an hour of video "
+        "by URL fits; what is in the body has the body's limit.",
     )
     max_body_bytes: int = Field(
         default=256 * 2**20,

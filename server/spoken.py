@@ -18,9 +18,13 @@ from server.errors import describe
 from server.narrator import Narrator
 from server.parts import Parts
 from server.replies import DONE, Emit, event
+from server.store import StoreError
 from tts.voice import VoiceError
 
 logger = logging.getLogger(__name__)
+
+_KEEP_SECONDS = 2.0
+"""An answer that was cut off is given up after this time, so that a hung store cannot hold a connection."""
 
 
 async def stream_spoken(
@@ -29,8 +33,9 @@ async def stream_spoken(
     """Send the engine's `events` with their text as transcript, and the sound of each unit as soon as it is made.
 
     Order: text and sound as they come, `expires_at`, the chunks that end the answer, an `error` if the voice could not
-    speak all of it (the text is complete then), `[DONE]`. If the engine fails, its `error` ends text and sound at once.
-    Cancelling stops both; closing `events` is the caller's.
+    speak all of it (the text is complete then) or its id names nothing, `[DONE]`. If the engine fails, its `error` ends
+    text and sound at once. Cancelling stops both; the id then names the words that were sent until then. Closing
+    `events` is the caller's.
 
     Raises:
         EngineError: before anything is sent.
@@ -54,10 +59,16 @@ class _SpokenAnswer:
         self._first, self._started = first, started
         self._transcript: list[str] = []
         self._ends: list[Chunk] = []
-        self._engine_failed = self._sounded = False
-        self._voice_failure: VoiceError | None = None
+        self._engine_failed = self._sounded = self._kept = False
+        self._failure: VoiceError | StoreError | None = None
 
     async def run(self, events: AsyncGenerator[str, None]) -> None:
+        try:
+            await self._tell(events)
+        finally:
+            await self._keep_what_was_sent()
+
+    async def _tell(self, events: AsyncGenerator[str, None]) -> None:
         # The backlog is bounded by the answer itself, which max_tokens bounds: any smaller bound would make the text
         # wait for the voice.
         text, to_speak = anyio.create_memory_object_stream[str](math.inf)
@@ -99,7 +110,7 @@ class _SpokenAnswer:
             except VoiceError as error:
                 logger.exception("The voice could not speak all of %s", self._speech.audio_id)
                 self._parts.metrics.voice_failures.inc()
-                self._voice_failure = error
+                self._failure = error
 
     async def _emit_sound(self, data: bytes) -> None:
         await self._emit_audio({"data": b64encode(data).decode()})
@@ -120,11 +131,29 @@ class _SpokenAnswer:
             await self._send(packed)
 
     async def _finish(self) -> None:
-        if transcript := "".join(self._transcript):
-            expires_at = await self._parts.store.keep(self._speech.audio_id, transcript)
-            await self._emit_audio({"expires_at": expires_at})
+        try:
+            if expires_at := await self._keep():
+                await self._emit_audio({"expires_at": expires_at})
+        except StoreError as error:
+            logger.exception("Nobody will find %s", self._speech.audio_id)
+            self._failure = self._failure or error
         for chunk in self._ends:
             await self._emit_chunk(chunk)
-        if self._voice_failure is not None:
+        if self._failure is not None:
             # Last, because SDKs raise at an error and would drop everything after it.
-            await self._emit(describe(self._voice_failure).body)
+            await self._emit(describe(self._failure).body)
+
+    async def _keep(self) -> int | None:
+        self._kept = True
+        transcript = "".join(self._transcript)
+        return await self._parts.store.keep(self._speech.audio_id, transcript) if transcript else None
+
+    async def _keep_what_was_sent(self) -> None:
+        """Of an answer that its client or its engine has cut off: the id was told with the first words."""
+        if self._kept:
+            return
+        with anyio.move_on_after(_KEEP_SECONDS, shield=True):
+            try:
+                await self._keep()
+            except StoreError:
+                logger.exception("Nobody will find %s", self._speech.audio_id)

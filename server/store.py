@@ -14,8 +14,15 @@ def new_audio_id() -> str:
     return f"audio_{uuid4().hex}"
 
 
+class StoreError(Exception):
+    """The spoken answers cannot be kept or found now."""
+
+
 class Store(Protocol):
-    """Transcripts by audio id, each for a limited time. A method that is cancelled may lose its own transcript only."""
+    """Transcripts by audio id, each for a limited time. A method that is cancelled may lose its own transcript only.
+
+    Both methods raise StoreError if what they are kept in does not answer.
+    """
 
     async def keep(self, audio_id: str, transcript: str) -> int:
         """Remember what was said. Returns `expires_at`, a Unix time in whole seconds."""

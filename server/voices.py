@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from functools import partial
 from time import time
 from typing import Any
@@ -13,11 +10,11 @@ from typing import Any
 from anyio import to_thread
 from pydantic import BaseModel, ConfigDict, StrictStr
 from starlette.datastructures import FormData, UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from server.body import read_body, read_object
+from server.body import read_object
 from server.errors import RequestError
+from server.forms import is_form, read_form
 from server.parts import Parts
 from tts.lending import MAX_BYTES, lent
 from tts.recorded import Recorded
@@ -53,7 +50,7 @@ async def add_voice(request: Request, parts: Parts) -> dict[str, Any]:
         RequestError, LendingError, TakenNameError, CannotImitateError, RegistryError: it is not kept.
     """
     speaker = _speaker(parts)
-    fields = await (_form(request) if _is_form(request) else _json(request))
+    fields = await (_form(request) if is_form(request) else _json(request))
     asked = _Lending.model_validate(fields)
     make = partial(lent, asked.name, asked.audio_sample, asked.transcript, asked.consent, asked.language)
     recorded = await to_thread.run_sync(partial(make, created=time()))
@@ -90,10 +87,6 @@ def _added(recorded: Recorded) -> dict[str, Any]:
     return _described(offered) | {"created_at": int(recorded.created)}
 
 
-def _is_form(request: Request) -> bool:
-    return request.headers.get("content-type", "").lower().startswith("multipart/form-data")
-
-
 async def _json(request: Request) -> dict[str, Any]:
     """The recording in base64, with or without a data URI's head."""
     fields = await read_object(request, _MAX_BODY)
@@ -102,23 +95,14 @@ async def _json(request: Request) -> dict[str, Any]:
         try:
             encoded = sample.partition(",")[2] if sample.startswith("data:") else sample
             fields["audio_sample"] = base64.b64decode(encoded, validate=True)
-        except binascii.Error as error:
+        except ValueError as error:
             raise RequestError("audio_sample is not valid base64.", param="audio_sample") from error
     return fields
 
 
 async def _form(request: Request) -> dict[str, Any]:
     """The recording as a file, everything else as text."""
-    raw = await read_body(request, _MAX_BODY)
-
-    async def stream() -> AsyncGenerator[bytes, None]:
-        yield bytes(raw)
-
-    try:
-        async with aclosing(stream()) as pieces:
-            form = await MultiPartParser(request.headers, pieces, max_files=1, max_fields=10).parse()
-    except (MultiPartException, KeyError) as error:
-        raise RequestError(f"The body is not a valid form: {error}.", code="invalid_form") from error
+    form = await read_form(request, _MAX_BODY)
     try:
         return await _fields(form)
     finally:

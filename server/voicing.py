@@ -6,9 +6,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
-import anyio
-
 from server.settings import Settings
+from tts.background import background
 from tts.recorded import Imitator, Registry
 from tts.registry import FileRegistry, RedisRegistry
 from tts.speaker import Limits, Speaker
@@ -44,7 +43,6 @@ async def speaking(settings: Settings) -> AsyncGenerator[Speaker | None, None]:
     if settings.voice == "none":
         yield None
         return
-    failure: Exception | None = None
     async with AsyncExitStack() as closing:
         registry = _registry(settings, closing)
         await registry.names()  # a wrong address is known now
@@ -55,15 +53,9 @@ async def speaking(settings: Settings) -> AsyncGenerator[Speaker | None, None]:
         closing.push_async_callback(speaker.close)
         await speaker.start()
         if made.joins is not None:
-            group = await closing.enter_async_context(anyio.create_task_group())
-            closing.callback(group.cancel_scope.cancel)
+            group = await closing.enter_async_context(background())
             group.start_soon(_join, speaker, made, name="voices that come later")
-        try:
-            yield speaker
-        except Exception as error:  # outside the groups it would come out as one
-            failure = error
-    if failure is not None:
-        raise failure
+        yield speaker
 
 
 async def _join(speaker: Speaker, made: Voices) -> None:

@@ -38,3 +38,10 @@ def ola(hub_cache: Path) -> Iterator[str]:
     options = ("--dtype", "float32", "--logprobs-mode", "raw_logits", "--max-logprobs", "1000")
     with ola_serve(HUB_ID, *options, environment={"HF_HOME": str(hub_cache)}) as address:
         yield address
+
+
+@pytest.fixture(scope="session")
+def demo() -> Iterator[str]:
+    """Address of a server with the demo model, as `make serve` starts it."""
+    with ola_serve("models/ola-demo") as address:
+        yield address

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
-import anyio
 import numpy as np
 import PIL.Image
 
 from engine.api import Attachment, Image, Sound, Video
-from server.media.limits import MediaLimits
+from server.media.job import Job
 from server.media.sound import decode_sound
 from server.media.video import decode_video
 from tests import golden_set
 
-SECONDS = 120.0
+VIDEO = Job("video", max_pixels=10**7, max_seconds=60, cpu_seconds=60, soundtrack=True)
 
 
 @cache
@@ -27,17 +26,16 @@ def image(name: str) -> Image:
 
 @cache
 def sound(name: str) -> Sound:
-    data = (golden_set.INPUTS / name).read_bytes()
-    return anyio.run(decode_sound, data, name, SECONDS)
+    with (golden_set.INPUTS / name).open("rb") as file:
+        [samples] = decode_sound(file.fileno(), np.empty)
+    return Sound(samples, name)
 
 
 @cache
 def video(name: str) -> tuple[Video, Sound | None]:
-    data = (golden_set.INPUTS / name).read_bytes()
-    parts = anyio.run(partial(decode_video, data, name, MediaLimits(), soundtrack=True))
-    picture, *track = parts
-    assert isinstance(picture, Video)
-    return picture, next((part for part in track if isinstance(part, Sound)), None)
+    with (golden_set.INPUTS / name).open("rb") as file:
+        frames, *tracks = decode_video(file.fileno(), VIDEO, np.empty)
+    return Video(frames, name), Sound(tracks[0], f"{name} soundtrack") if tracks else None
 
 
 def pieces(case: dict[str, Any]) -> list[list[int] | Attachment]:

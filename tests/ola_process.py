@@ -43,12 +43,12 @@ def ola_process(
 
 
 @contextmanager
-def stock_vllm(model: Path, *options: str) -> Iterator[str]:
-    """A stock vLLM server's address, with nothing of ours but the plugin that this package's installation registers."""
+def stock_vllm(model: Path, *options: str, environment: dict[str, str] | None = None) -> Iterator[str]:
+    """A stock vLLM server's address, with nothing of ours but the plugins that installing this package registers."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = ["vllm.entrypoints.openai.api_server", "--model", str(model), "--port", str(port), *options]
-    with running(command, "Application startup complete", {}):
+    with running(command, "Application startup complete", environment or {}):
         yield f"http://127.0.0.1:{port}"
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import anyio
 
-from engine.api import EngineError
+from engine.api import EngineError, Fit, ServedModel
 
 MODEL = "ola-demo"
 
@@ -38,6 +38,7 @@ class ScriptedEngine:
     ) -> None:
         self.deltas, self.gates, self.refuse, self.break_at = list(deltas), dict(gates or {}), refuse, break_at
         self.finish = dict(finish or {"delta": {"content": ""}, "finish_reason": "stop", "stop_reason": None})
+        self.fits: Mapping[str, Fit] = {}
         self.requests: list[dict[str, Any]] = []
         self.generated = 0
         """Deltas that exist so far, over all requests."""
@@ -72,8 +73,24 @@ class ScriptedEngine:
                 yield _event(_head("chat.completion.chunk") | {"choices": [], "usage": _usage(len(self.deltas))})
             yield "data: [DONE]\n\n"
 
-    async def models(self) -> dict[str, Any]:
-        return {"object": "list", "data": [{"id": MODEL, "object": "model", "created": 1, "owned_by": "ola"}]}
+    async def respond(self, request: dict[str, Any]) -> dict[str, Any]:
+        with self._serving(request):
+            for index in range(len(self.deltas)):
+                await self._reach(index)
+            return _response("completed", "".join(str(delta) for delta in self.deltas))
+
+    async def stream_response(self, request: dict[str, Any]) -> AsyncGenerator[str, None]:
+        with self._serving(request):
+            for index, delta in enumerate(self.deltas):
+                await self._reach(index)
+                if index == 0:
+                    yield _named({"type": "response.created", "response": _response("in_progress", "")})
+                yield _named({"type": "response.output_text.delta", "delta": delta})
+            done = _response("completed", "".join(str(delta) for delta in self.deltas))
+            yield _named({"type": "response.completed", "response": done})
+
+    async def models(self) -> list[ServedModel]:
+        return [ServedModel(MODEL, 1, 16384)]
 
     async def check(self) -> None:
         if not self.alive:
@@ -116,3 +133,13 @@ def _usage(tokens: int) -> dict[str, int]:
 
 def _event(data: dict[str, Any]) -> str:
     return f"data: {json.dumps(data)}\n\n"
+
+
+def _response(status: str, text: str) -> dict[str, Any]:
+    part = {"type": "output_text", "text": text, "annotations": []}
+    message = {"type": "message", "id": "msg_1", "role": "assistant", "status": status, "content": [part]}
+    return {"id": "resp_1", "object": "response", "created_at": 1_700_000_000, "status": status, "output": [message]}
+
+
+def _named(data: dict[str, Any]) -> str:
+    return f"event: {data['type']}\n{_event(data)}"

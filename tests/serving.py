@@ -20,7 +20,10 @@ async def serving(app: ASGIApp) -> AsyncGenerator[str, None]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         # As uvloop does; connections inherit it. Otherwise every answer waits 40 ms for an acknowledgement.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        server = _Server(uvicorn.Config(app, http=PatientConnection, log_config=None, timeout_graceful_shutdown=1))
+        config = uvicorn.Config(
+            app, http=PatientConnection, log_config=None, ws="websockets-sansio", timeout_graceful_shutdown=1
+        )
+        server = _Server(config)
         task = asyncio.create_task(server.serve(sockets=[listener]), name="uvicorn")
         await server.listening.wait()
         try:

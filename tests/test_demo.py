@@ -10,7 +10,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from math import sqrt
 from pathlib import Path
 
@@ -20,7 +19,6 @@ import pytest
 from server.welcome import welcome
 from tests.demo.ask import SECONDS, Client
 from tests.demo.world import TASKS
-from tests.ola_process import ola_serve
 
 pytestmark = pytest.mark.engine
 
@@ -32,12 +30,6 @@ request = urllib.request.Request(sys.argv[1], sys.stdin.buffer.read(), {{"Conten
 sys.stdout.write(urllib.request.urlopen(request).read().decode())
 """
 """Enough of curl for the commands shown, on machines without it."""
-
-
-@pytest.fixture(scope="module")
-def demo() -> Iterator[str]:
-    with ola_serve(DEMO) as address:
-        yield address
 
 
 @pytest.mark.anyio

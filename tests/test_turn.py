@@ -105,13 +105,22 @@ def test_a_spoken_answer_given_back_by_id_counts_with_its_words(sdk: OpenAI) -> 
     assert tokens({"audio": {"id": audio.id}}) == tokens({"content": audio.transcript})
 
 
-@pytest.mark.parametrize("modalities", [["text"], ["text", "audio"]], ids=["text", "spoken"])
+LONG = question(IMAGE, max_tokens=8000, ignore_eos=True)
+ENDLESS: dict[str, tuple[str, dict[str, Any]]] = {
+    "text": ("/v1/chat/completions", LONG),
+    "spoken": ("/v1/chat/completions", LONG | {"modalities": ["text", "audio"]}),
+    "response": ("/v1/responses", {"input": LONG["messages"], "max_output_tokens": 8000, "ignore_eos": True}),
+}
+
+
+@pytest.mark.parametrize("kind", ENDLESS)
 @pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])
-def test_leaving_stops_the_engine(ola: str, modalities: list[str], stream: bool) -> None:
-    body = question(IMAGE, max_tokens=8000, ignore_eos=True, stream=stream, modalities=modalities)
+def test_leaving_stops_the_engine(ola: str, kind: str, stream: bool) -> None:
+    path, body = ENDLESS[kind]
+    body = body | {"stream": stream}
     with httpx.Client(base_url=ola, timeout=60) as other:
         user = HTTPConnection(urlsplit(ola).netloc, timeout=60)
-        user.request("POST", "/v1/chat/completions", json.dumps(body), {"Content-Type": "application/json"})
+        user.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
         if stream:
             user.getresponse().read1()
         # Polled: the engine's figures follow its steps.
@@ -151,7 +160,7 @@ def test_too_long_a_prompt_is_refused_with_the_counts(ola: str, sdk: OpenAI) -> 
 
 
 def test_errors_name_what_is_wrong(sdk: OpenAI) -> None:
-    with pytest.raises(NotFoundError, match="nobody"):
+    with pytest.raises(NotFoundError, match="does not exist"):
         sdk.chat.completions.create(**question(IMAGE) | {"model": "nobody"})
     with pytest.raises(BadRequestError, match="temperature"):
         sdk.chat.completions.create(**question(IMAGE) | {"temperature": -1})

@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from itertools import takewhile
+from typing import cast
 
 import anyio
 from anyio.abc import TaskGroup
@@ -21,7 +22,7 @@ from tts.loudness import amplified, gain_of
 from tts.plan import CHARS_PER_SECOND, Planner, Unit
 from tts.pool import Clock, Pool, Worker
 from tts.scripts import spoken_length
-from tts.voice import WIRE_RATE, VoiceError
+from tts.voice import WIRE_RATE, InstructedVoice, Voice, VoiceError
 
 _SAMPLE_BYTES = 2
 _AT_ONCE = 2
@@ -45,6 +46,8 @@ class Manner:
     """Seconds of sound that may wait to be taken before no further unit is begun."""
     patience: float
     """Seconds without a sound after which a worker is taken to hang."""
+    instructions: str = ""
+    """How to speak, in words; only for voices that follow them."""
 
 
 @dataclass(slots=True)
@@ -229,7 +232,7 @@ class Answer:
         manner, voice, words = self._manner, worker.voice, part.unit.words
         started, first_sound, letters = self._clock(), 0.0, spoken_length(words)
         joint, skip, made = Joint(voice.sample_rate), part.made, 0
-        chunks = voice.synthesize(words, lang=manner.lang, speed=manner.speed, seed=manner.seed)
+        chunks = _synthesized(voice, words, manner)
         async with aclosing(chunks):
             while (chunk := await self._patiently(chunks)) is not None:
                 pcm = joint.feed(chunk)
@@ -258,3 +261,11 @@ class Answer:
             part.waiting += len(new) // _SAMPLE_BYTES
             self._tell()
         return len(pcm) // _SAMPLE_BYTES
+
+
+def _synthesized(voice: Voice, words: str, manner: Manner) -> AsyncGenerator[bytes, None]:
+    if not manner.instructions:
+        return voice.synthesize(words, lang=manner.lang, speed=manner.speed, seed=manner.seed)
+    return cast(InstructedVoice, voice).synthesize(
+        words, lang=manner.lang, speed=manner.speed, seed=manner.seed, instructions=manner.instructions
+    )

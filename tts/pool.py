@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import chain, count
 
 import anyio
 
@@ -141,6 +141,17 @@ class Pool:
         self._waiting: list[_Waiter] = []
         self._numbers = count()
         self._silent = 0
+
+    @property
+    def languages(self) -> frozenset[str]:
+        """BCP-47 tags that its workers speak; none if that is not known of one of them."""
+        known = [worker.voice.languages for worker in self._workers]
+        return frozenset(chain.from_iterable(known)) if all(known) else frozenset()
+
+    @property
+    def follows_instructions(self) -> bool:
+        """Whether its workers can be told in words how to speak."""
+        return all(getattr(worker.voice, "follows_instructions", False) for worker in self._workers)
 
     @property
     def slots(self) -> int:

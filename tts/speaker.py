@@ -1,6 +1,6 @@
 """The gateway's way to speech: text as it is written in, sound at the wire's rate out, in order and ahead of time.
 
-Knows no voice, except which ones are there when nobody configures any.
+Knows no voice in particular.
 """
 
 from __future__ import annotations
@@ -12,16 +12,14 @@ from random import getrandbits
 from time import monotonic
 from typing import Literal
 
-import anyio
-
 from tts.answer import Answer, Manner
+from tts.background import background
 from tts.events import Event
 from tts.imitations import CannotImitateError, Imitations
 from tts.plan import Planner
 from tts.pool import Places, Pool
 from tts.recorded import Imitator, Recorded, Registry
 from tts.voice import UnknownVoiceError, Voice
-from tts.voices.espeak import OPENAI_ALIASES, espeak_voices
 
 Speech = AbstractAsyncContextManager[AsyncGenerator[Event, None]]
 """Enter it for the events of one answer. Leaving it, also by being cancelled, stops all work on the answer."""
@@ -254,29 +252,19 @@ class Place:
     sounds: Callable[[], None]
     """Called at the first sound."""
 
-    def say(self, text: AsyncIterable[str], *, speed: float = 1.0, lang: str | None = None) -> Speech:
-        """See `Speaker.say`."""
-        manner = Manner(speed, lang, getrandbits(31), self.limits.look_ahead, self.limits.patience)
+    def say(
+        self, text: AsyncIterable[str], *, speed: float = 1.0, lang: str | None = None, instructions: str = ""
+    ) -> Speech:
+        """See `Speaker.say`. `instructions` are for voices that follow them."""
+        manner = Manner(speed, lang, getrandbits(31), self.limits.look_ahead, self.limits.patience, instructions)
         planner = Planner(lang, idle_flush=self.limits.idle_flush)
         return _saying(Answer(planner, self.pool, manner, monotonic, self.sounds), text)
 
 
 @asynccontextmanager
 async def _saying(answer: Answer, text: AsyncIterable[str]) -> AsyncGenerator[AsyncGenerator[Event, None], None]:
-    failure: Exception | None = None
-    async with anyio.create_task_group() as group:
+    async with background() as group:
         group.start_soon(answer.read, text, name="text to speak")
         group.start_soon(answer.dispatch, group, name="look-ahead")
-        try:
-            async with aclosing(answer.events()) as events:
-                yield events
-        except Exception as error:  # outside the group it would come out as one
-            failure = error
-        group.cancel_scope.cancel()
-    if failure is not None:
-        raise failure
-
-
-def default_speaker(limits: Limits | None = None) -> Speaker:
-    """The embedded voices and OpenAI's names as aliases of them (`docs/voices.md`). Starts nothing yet."""
-    return Speaker(espeak_voices(), OPENAI_ALIASES, limits)
+        async with aclosing(answer.events()) as events:
+            yield events

@@ -25,7 +25,8 @@ class Voice(Protocol):
     """One way of speaking, in one place. Used by many answers at a time; those of one name are interchangeable.
 
     A voice may have an attribute `place`, any hashable object: voices with equal ones, such as those of one process,
-    share its `slots`. Without it, a voice has its slots for itself.
+    share its `slots`. Without it, a voice has its slots for itself. One that has `follows_instructions`, true, is an
+    `InstructedVoice`.
     """
 
     name: str
@@ -59,4 +60,16 @@ class Voice(Protocol):
 
     async def close(self) -> None:
         """Release the voice's process and memory. Safe to call twice."""
+        ...
+
+
+class InstructedVoice(Voice, Protocol):
+    """A voice that can be told in words how to speak."""
+
+    follows_instructions: bool
+
+    def synthesize(
+        self, text: str, *, lang: str | None = None, speed: float = 1.0, seed: int = 0, instructions: str = ""
+    ) -> AsyncGenerator[bytes, None]:
+        """As a `Voice` does, and as `instructions` say: "softly"."""
         ...

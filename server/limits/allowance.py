@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from math import ceil
 
 import anyio
+from starlette.requests import HTTPConnection
 
 from server.errors import RequestError
 from server.limits.ledger import Draw, Kind, Lease, Ledger, LedgerError, Measure, Standing
@@ -170,3 +171,9 @@ def duration(seconds: float) -> str:
         return f"{ceil(seconds * 1000)}ms"
     minutes, rest = divmod(round(seconds, 3), 60)
     return f"{int(minutes)}m{ceil(rest)}s" if minutes else f"{round(rest, 3):g}s"
+
+
+def allowance_of(connection: HTTPConnection) -> Allowance:
+    """That of the request or session; one without limits where nothing stands before the routes, as in stock vLLM."""
+    found: Allowance | None = getattr(connection.state, "allowance", None)
+    return found or Allowance()

@@ -1,107 +1,114 @@
-"""Files that ffmpeg opens: where they lie while it does, what it may open them as, and which streams they hold."""
+"""Files that FFmpeg's libraries open, through PyAV: what they may be opened as, and the streams in them.
+
+The file is handed over as an open descriptor, behind read and seek of our own. So FFmpeg needs no protocol at all, not
+even `file` or `pipe`, and is given none; yet an mp4 whose index lies at its end can be read.
+"""
 
 from __future__ import annotations
 
-import json
-import math
-import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, Any
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
 
-import ffmpeg
-from anyio import to_thread
-
-from server.media.process import output_of
+import av
+from av.stream import Discard
 
 # Formats that hold their media themselves. Playlists (hls, concat, dash, ...) name other files, so they stay out.
-_DEMUXERS = (
+DEMUXERS = (
     "mov,matroska,avi,flv,mpegts,mpeg,mpegvideo,ogg,asf,mxf,gif,ivf,h264,hevc,m4v,"
     "wav,w64,aiff,au,caf,mp3,aac,flac,amr,ac3,eac3"
 )
-_INPUT_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": _DEMUXERS}
-
-_QUIET = ["-hide_banner", "-v", "error"]
-
-
-@dataclass(frozen=True, slots=True)
-class Pictures:
-    """The moving pictures of a file. `width` and `height` are those of the upright frame."""
-
-    stream: int
-    width: int
-    height: int
-    packets: int
-    """Mostly the number of frames: a few codecs have packets that show nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Container:
-    pictures: Pictures | None
-    sound: int | None
-    """Index of the first sound stream."""
-    seconds: float
-    """As the file says; NaN if it does not."""
+# What people really have. FFmpeg knows hundreds more, mostly of old games, which nobody has looked at for long.
+_PICTURE_CODECS = (
+    "h264,hevc,vp8,vp9,av1,libdav1d,mpeg4,mpeg2video,mpeg1video,mjpeg,gif,png,h263,flv,msmpeg4v1,msmpeg4v2,msmpeg4,"
+    "wmv1,wmv2,wmv3,vc1,theora,prores,dnxhd,ffv1,ffvhuff,huffyuv,utvideo,rawvideo,dvvideo,qtrle,cinepak"
+)
+SOUND_CODECS = (
+    "aac,aac_latm,mp3float,mp3,mp2float,mp2,mp1float,opus,libopus,vorbis,flac,alac,ac3,eac3,dca,truehd,amrnb,amrwb,"
+    "wmav1,wmav2,wmapro,speex,libspeex,gsm,adpcm_ms,adpcm_ima_wav,adpcm_ima_qt,pcm_s8,pcm_u8,pcm_s16le,pcm_s16be,"
+    "pcm_s24le,pcm_s24be,pcm_s32le,pcm_s32be,pcm_f32le,pcm_f32be,pcm_f64le,pcm_f64be,pcm_alaw,pcm_mulaw"
+)
+_OPTIONS = {
+    "format_whitelist": DEMUXERS,
+    "codec_whitelist": f"{_PICTURE_CODECS},{SOUND_CODECS}",
+    "protocol_whitelist": "none",
+}
+_CODECS = frozenset(_OPTIONS["codec_whitelist"].split(","))
+_THREADS = min(4, os.cpu_count() or 1)
+"""Each holds some frames of its own, so there is an end to how many are worth it."""
 
 
-@asynccontextmanager
-async def stored(data: bytes) -> AsyncIterator[Path]:
-    """`data` as a file under a name of ours, removed on leaving. ffmpeg must seek: an mp4's index may be at its end."""
-    with tempfile.TemporaryDirectory(prefix="ola-media-") as folder:
-        path = Path(folder, "attachment")
-        await to_thread.run_sync(path.write_bytes, data)
-        yield path
+class UnreadableError(Exception):
+    """FFmpeg cannot make sense of the file, or of the one stream that is wanted."""
 
 
-def open_input(path: Path) -> Any:
-    """An input node of ffmpeg-python that can open nothing but this file."""
-    return ffmpeg.input(str(path), **_INPUT_OPTIONS)
-
-
-def command(output: Any) -> list[str]:
-    """The command line for an output node of ffmpeg-python."""
-    arguments: list[str] = ffmpeg.compile(output, cmd=["ffmpeg", "-nostdin", *_QUIET])
-    return arguments
-
-
-async def probe(path: Path, seconds: float) -> Container:
-    """What the file holds. Reads all of it to count packets; cancelling it kills ffprobe.
+@contextmanager
+def opened(file: int) -> Iterator[Any]:
+    """The file as an `av.container.InputContainer`.
 
     Raises:
-        ChildError: ffprobe cannot read it.
-        MediaError: that takes longer than `seconds`.
+        UnreadableError: from opening it, and from whatever the block does with it.
     """
-    # Not ffmpeg.probe(): it cannot be cancelled and leaves its child running after a timeout.
-    options = [word for name, value in _INPUT_OPTIONS.items() for word in (f"-{name}", value)]
-    report = ["-count_packets", "-show_streams", "-show_format", "-of", "json"]
-    found = await output_of(["ffprobe", *_QUIET, *options, *report, str(path)], _json, seconds)
-    streams = found.get("streams", [])
-    return Container(
-        pictures=next((_pictures(stream) for stream in streams if _moves(stream)), None),
-        sound=next((stream["index"] for stream in streams if stream.get("codec_type") == "audio"), None),
-        seconds=float(found.get("format", {}).get("duration", math.nan)),
-    )
+    try:
+        with av.open(_Reader(file), options=_OPTIONS, metadata_errors="replace", io_open=_open_nothing) as container:
+            yield container
+    except av.error.MemoryError as error:
+        raise MemoryError from error
+    except av.error.FFmpegError as error:
+        raise UnreadableError(str(error)) from error
 
 
-def _json(output: IO[bytes]) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(output.read() or b"{}")
-    return found
+def only(container: Any, stream: Any) -> Any:
+    """`stream`, for reading nothing else, and with threads for its decoder.
+
+    Raises:
+        UnreadableError: it is coded in a way that is not decoded here.
+    """
+    if stream.codec_context is None or stream.codec_context.codec.name not in _CODECS:
+        raise UnreadableError("unknown codec")
+    for other in container.streams:
+        if other.index != stream.index:
+            other.discard = Discard.all
+    stream.codec_context.thread_type, stream.codec_context.thread_count = "AUTO", _THREADS
+    return stream
 
 
-def _moves(stream: dict[str, Any]) -> bool:
-    is_cover = stream.get("disposition", {}).get("attached_pic", 0)
-    return stream.get("codec_type") == "video" and not is_cover
+def decoded(container: Any, stream: Any) -> Iterator[Any]:
+    """The frames of a stream. What is damaged is left out, as far as the decoder finds its way back."""
+    for packet in container.demux(stream):
+        yield from frames_of(packet)
 
 
-def _pictures(stream: dict[str, Any]) -> Pictures:
-    width, height = int(stream.get("width", 0)), int(stream.get("height", 0))
-    if _lies_on_its_side(stream):
-        width, height = height, width
-    return Pictures(stream["index"], width, height, int(stream.get("nb_read_packets", 0)))
+def frames_of(packet: Any) -> Iterator[Any]:
+    """What decoding a packet brings to light, mostly frames of packets before it."""
+    try:
+        yield from packet.decode()
+    except av.error.MemoryError as error:
+        raise MemoryError from error
+    except av.error.FFmpegError:
+        return
 
 
-def _lies_on_its_side(stream: dict[str, Any]) -> bool:
-    turns = (float(data["rotation"]) for data in stream.get("side_data_list", []) if "rotation" in data)
-    return abs(abs(next(turns, 0.0)) % 180 - 90) < 1  # as ffmpeg decides when to transpose
+class _Reader:
+    """A file as PyAV reads it. Its place is its own: several may read one descriptor."""
+
+    def __init__(self, file: int) -> None:
+        self._file, self._place = file, 0
+
+    def read(self, size: int) -> bytes:
+        data = os.pread(self._file, size, self._place)
+        self._place += len(data)
+        return data
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: os.fstat(self._file).st_size}[whence]
+        self._place = max(0, start + offset)
+        return self._place
+
+    def tell(self) -> int:
+        return self._place
+
+
+def _open_nothing(*_: Any) -> NoReturn:
+    raise PermissionError("a file that names other files")

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 class MediaError(Exception):
     """An attachment is refused. `why` is for the user, `param` names the part, as in `messages[0].content[2]`,
-    `status` is an HTTP status: 413 if the attachment passes a limit, else 400."""
+    `status` is an HTTP status: 413 if the attachment passes a limit, 429 if the server holds too much, else 400."""
 
     def __init__(self, why: str, *, status: int = 400, param: str | None = None) -> None:
         super().__init__(why)
@@ -32,5 +32,5 @@ def naming(param: str) -> Iterator[None]:
     try:
         yield
     except MediaError as error:
-        error.param = param
-        raise
+        # A new one: several parts, of several requests, may be waiting for the decoding that this one ended.
+        raise MediaError(error.why, status=error.status, param=param) from error

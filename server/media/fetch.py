@@ -1,4 +1,4 @@
-"""Gets attachments by https URL: which URLs, how much of them, and for how long. `network` decides what is dialled."""
+"""Gets attachments by URL: which URLs, how much of them, and for how long. `network` decides what is dialled."""
 
 from __future__ import annotations
 
@@ -12,10 +12,14 @@ from urllib.parse import quote, urlsplit
 import anyio
 import httpcore
 
-from server.media.errors import MediaError, too_large
+from server.addresses import is_public
+from server.media.errors import MediaError
+from server.media.file import too_many_bytes
 from server.media.network import CheckedNetwork
+from server.media.sources import Feed
 
 _LONGEST_URL = 8192
+_PORTS = {"https": 443, "http": 80}
 _CONTROL_OR_BACKSLASH = re.compile(r"[\x00-\x1f\x7f\\]")
 """Parsers drop the first silently, and some take the second for a slash."""
 _HOST = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*|[0-9a-f:.]*:[0-9a-f:.]*")
@@ -35,12 +39,15 @@ class FetchLimits:
     max_bytes: int
     ports: frozenset[int] = frozenset({443})
     """Other ports of public hosts are hardly ever media, but often something that is only firewalled from elsewhere."""
+    hosts: frozenset[str] = frozenset()
+    """If there are any, these alone, by https or http: `name`, or `name:port` where the port is not the usual one."""
     connect_seconds: float = 5
     """For each address that is tried, and again for TLS."""
     read_seconds: float = 10
     """Between two pieces of an answer."""
     seconds: float = 60
-    """From the look-up to the last byte."""
+    """From the look-up to the last byte, and one more for every `bytes_per_second` that have come."""
+    bytes_per_second: int = 2**20
 
 
 class UrlFetcher:
@@ -52,25 +59,27 @@ class UrlFetcher:
         network: httpcore.AsyncNetworkBackend | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        """`network` defaults to public addresses only, `tls` to the system's certificate authorities."""
+        """`network` defaults to public addresses only, or to all if there is a list of hosts; `tls` to the system's
+        certificate authorities."""
         self._limits = limits
+        allowed = (lambda _: True) if limits.hosts else is_public
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=tls or ssl.create_default_context(),
             max_connections=_CONNECTIONS,
             max_keepalive_connections=0,
-            network_backend=network or CheckedNetwork(),
+            network_backend=network or CheckedNetwork(allowed=allowed),
         )
 
-    async def __call__(self, url: str) -> bytes:
-        """The bytes behind `url`. Cancelling it closes the connection.
+    async def __call__(self, url: str, feed: Feed) -> None:
+        """Feed the bytes behind `url`, piece by piece. Cancelling it closes the connection.
 
         Raises:
             MediaError: with a fixed text, the same for a name that is unknown, forbidden or silent.
         """
-        target = _parse(url, self._limits.ports)
+        target = _parse(url, self._limits)
         try:
-            with anyio.fail_after(self._limits.seconds):
-                return await self._get(target)
+            with anyio.fail_after(self._limits.seconds) as patience:
+                await self._get(target, feed, patience)
         except (TimeoutError, httpcore.TimeoutException) as error:
             _log.info("fetching from %s: %r", _authority(target), error)
             raise MediaError("the URL took too long to fetch.") from error
@@ -82,33 +91,40 @@ class UrlFetcher:
         """Close all connections. Fetches under way fail."""
         await self._pool.aclose()
 
-    async def _get(self, url: httpcore.URL) -> bytes:
-        limits, body = self._limits, bytearray()
+    async def _get(self, url: httpcore.URL, feed: Feed, patience: anyio.CancelScope) -> None:
+        limits, size = self._limits, 0
         headers = [("Host", _authority(url)), ("User-Agent", "ola-serve"), ("Accept-Encoding", "identity")]
         timeout = {"connect": limits.connect_seconds, "read": limits.read_seconds, "write": limits.read_seconds}
         async with self._pool.stream("GET", url, headers=headers, extensions={"timeout": timeout}) as response:
             _check(response, limits.max_bytes)
             async for piece in response.aiter_stream():
-                body += piece
-                if len(body) > limits.max_bytes:
-                    raise _too_many_bytes(limits.max_bytes)
-        return bytes(body)
+                size += len(piece)
+                if size > limits.max_bytes:
+                    raise too_many_bytes(limits.max_bytes)
+                patience.deadline += len(piece) / limits.bytes_per_second
+                await feed(piece)
 
 
-def _parse(url: str, ports: frozenset[int]) -> httpcore.URL:
+def _parse(url: str, limits: FetchLimits) -> httpcore.URL:
     """The one place where a URL is taken apart: everything after it works on the parts."""
     if len(url) > _LONGEST_URL or _CONTROL_OR_BACKSLASH.search(url):
         _refuse()
     try:
         parts = urlsplit(url)
-        port = 443 if parts.port is None else parts.port
-        target = quote(parts.path or "/", _KEPT) + (f"?{quote(parts.query, _KEPT)}" if parts.query else "")
+        port = parts.port if parts.port is not None else _PORTS.get(parts.scheme, 0)
+        path = quote(parts.path or "/", _KEPT) + (f"?{quote(parts.query, _KEPT)}" if parts.query else "")
     except ValueError:
         _refuse()
     host = parts.hostname or ""
-    if parts.scheme != "https" or "@" in parts.netloc or port not in ports or not _HOST.fullmatch(host):
+    if parts.scheme not in _PORTS or "@" in parts.netloc or not port or not _HOST.fullmatch(host):
         _refuse()
-    return httpcore.URL(scheme="https", host=host, port=port, target=target)
+    target = httpcore.URL(scheme=parts.scheme, host=host, port=port, target=path)
+    if limits.hosts:
+        if _authority(target) not in limits.hosts:
+            raise MediaError("this server does not fetch from that host.")
+    elif parts.scheme != "https" or port not in limits.ports:
+        _refuse()
+    return target
 
 
 def _refuse() -> NoReturn:
@@ -118,7 +134,7 @@ def _refuse() -> NoReturn:
 def _authority(url: httpcore.URL) -> str:
     """What the Host header says (RFC 9110 section 7.2)."""
     host = f"[{url.host.decode()}]" if b":" in url.host else url.host.decode()
-    return host if url.port == 443 else f"{host}:{url.port}"
+    return host if url.port == _PORTS[url.scheme.decode()] else f"{host}:{url.port}"
 
 
 def _check(response: httpcore.Response, max_bytes: int) -> None:
@@ -130,8 +146,4 @@ def _check(response: httpcore.Response, max_bytes: int) -> None:
     if any(name == b"content-encoding" and value != b"identity" for name, value in headers):
         raise MediaError("the URL was answered with a compressed body.")
     if any(name == b"content-length" and int(value) > max_bytes for name, value in headers):
-        raise _too_many_bytes(max_bytes)
-
-
-def _too_many_bytes(max_bytes: int) -> MediaError:
-    return too_large(f"the attachment is larger than {max_bytes} bytes.")
+        raise too_many_bytes(max_bytes)

@@ -1,41 +1,56 @@
-"""Pictures through Pillow: upright, opaque, RGB, at their own size. Runs in a thread; knows no limits but pixels."""
+"""Pictures through Pillow: upright, opaque, RGB, no larger than an engine wants them. Runs in a decoder process."""
 
 from __future__ import annotations
 
-import io
-import logging
+import os
 
 import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageOps
 
-from engine.api import Image
 from server.media.errors import MediaError, too_large
+from server.media.job import Allocate, Array, Job, RefusedError
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
+"""Each as far as Pillow has it: HEIF comes with the optional pillow-heif."""
 
-_log = logging.getLogger(__name__)
 
-
-def decode_image(data: bytes, digest: str, max_pixels: int) -> Image:
-    """Decode the first frame of `data`: uint8 RGB `[height, width, 3]`, EXIF orientation applied, composited on white.
+def decode_image(file: int, job: Job, allocate: Allocate) -> list[Array]:
+    """Decode the first frame: uint8 RGB `[height, width, 3]`, EXIF orientation applied, composited on white.
 
     Raises:
-        MediaError: damaged, cut short or of an unknown format (400), or more than `max_pixels` (413).
+        MediaError: damaged, cut short or of an unknown format (400), or more pixels than the job allows (413).
     """
     try:
-        with Pillow.open(io.BytesIO(data), formats=FORMATS) as picture:
-            if picture.width * picture.height > max_pixels:
-                raise _too_many_pixels(max_pixels)
+        with os.fdopen(file, "rb", closefd=False) as source, Pillow.open(source, formats=_formats()) as picture:
+            if picture.width * picture.height > job.max_pixels:
+                raise _too_many_pixels(job.max_pixels)
+            size = picture.size if job.fit is None else job.fit.size(picture.size)
+            room = allocate((size[0] * size[1] * 3,), "uint8")
             ImageOps.exif_transpose(picture, in_place=True)
-            return Image(np.array(_opaque_rgb(picture)), digest)
-    except MediaError:
+            opaque = _opaque_rgb(picture)
+    except (MediaError, MemoryError, RefusedError):
         raise
     except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning):
-        raise _too_many_pixels(max_pixels) from None
+        raise _too_many_pixels(job.max_pixels) from None
     except Exception as error:  # a damaged file makes Pillow's readers trip in any way: struct, zlib, index errors, ...
-        _log.warning("image of %d bytes: %s: %s", len(data), type(error).__name__, error)
-        raise MediaError("the image is damaged or of an unknown format.") from error
+        raise MediaError(_refusal(file)) from error
+    if job.fit is not None:
+        opaque = opaque.resize(job.fit.size(opaque.size)) if job.fit.scales(opaque.size) else opaque
+    pixels = room.reshape(opaque.height, opaque.width, 3)
+    pixels[:] = np.asarray(opaque)
+    return [pixels]
+
+
+def _formats() -> list[str]:
+    Pillow.init()
+    return [name for name in FORMATS if name in Pillow.OPEN]
+
+
+def _refusal(file: int) -> str:
+    if "HEIF" not in Pillow.OPEN and os.pread(file, 12, 0)[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1"):
+        return "this server does not read HEIC images (its operator can install the extra 'heic'); send a JPEG."
+    return "the image is damaged or of an unknown format."
 
 
 def _opaque_rgb(picture: Pillow.Image) -> Pillow.Image:

@@ -12,16 +12,28 @@ class MediaLimits:
     max_parts: int = 32
     """Attachments in all messages together; a video and its soundtrack are one."""
 
-    max_bytes: int = 100 * 2**20
-    """Bytes of one attachment, as sent."""
+    max_bytes: int = 2 * 2**30
+    """Bytes of a request's attachments as sent, one or all together. They lie on disk: an hour of video fits."""
 
     max_image_pixels: int = 89_000_000
     """Width times height of an image. Pillow warns of decompression bombs a little above this."""
 
     max_frame_pixels: int = 4096 * 2304
-    """Width times height of a video. All 64 frames are held at full size: at this limit 1.8 GB."""
+    """Width times height of a video."""
 
-    max_video_seconds: float = 3600
+    max_video_seconds: float = 7200
 
-    decode_seconds: float = 120
-    """Time that one run of ffmpeg may take."""
+    max_decoded_bytes: int = 2**30
+    """Pixels and samples of one request."""
+
+    max_held_bytes: int = 4 * 2**30
+    """Pixels and samples of all requests at a time, and of what is kept for the next ones."""
+
+    kept_bytes: int = 256 * 2**20
+    """Pixels and samples that are kept in case the same attachment comes again, as it does in a conversation."""
+
+    decode_seconds: float = 300
+    """Time that one attachment may take, on a machine that may be busy."""
+
+    cpu_seconds: float = 120
+    """Processor time that it may take; an hour of 1080p needs 40."""

@@ -1,28 +1,27 @@
 """Recordings and soundtracks: decoded at their own rate, mixed to mono, resampled once to what the model hears.
 
-The samples equal `librosa.load(file, sr=16000)`, which the reference uses (docs/reference.md, 5).
+The samples equal `librosa.load(file, sr=16000)`, which the reference uses (docs/reference.md, 5). Runs in a decoder
+process.
 """
 
 from __future__ import annotations
 
-import io
-import logging
 import math
-import struct
+import os
 from collections.abc import Iterator
-from pathlib import Path
-from typing import IO
+from itertools import chain
+from typing import Any
 
+import av
 import numpy as np
 import numpy.typing as npt
 import soundfile
 import soxr
-from anyio import to_thread
 
-from engine.api import MAX_SOUND_SECONDS, SAMPLE_RATE, Sound
-from server.media.container import command, open_input, stored
+from engine.api import MAX_SOUND_SECONDS, SAMPLE_RATE
+from server.media.container import UnreadableError, decoded, only, opened
 from server.media.errors import MediaError
-from server.media.process import ChildError, output_of
+from server.media.job import Allocate, Array
 
 Samples = npt.NDArray[np.float32]
 
@@ -33,72 +32,76 @@ PCM16_RATE = 24_000
 _READ_SECONDS = MAX_SOUND_SECONDS + 1
 _RATES = range(1000, 768_001)
 _BLOCK_VALUES = 1 << 20
-_AU_HEADER = struct.Struct(">4s5I")
-
-_log = logging.getLogger(__name__)
 
 
-async def decode_sound(data: bytes, digest: str, decode_seconds: float) -> Sound:
-    """Decode a recording; of a longer one the first MAX_SOUND_SECONDS, since the model hears no more.
+def decode_sound(file: int, allocate: Allocate) -> list[Array]:
+    """Decode a recording: float32 mono at SAMPLE_RATE; of a longer one the first MAX_SOUND_SECONDS, since the model
+    hears no more.
 
-    libsndfile reads wav, flac, ogg, opus and mp3; ffmpeg reads everything else, also the soundtrack of a video file.
-    A file that ends early is heard as far as it goes, unless its decoder cannot. Cancelling it kills ffmpeg.
+    libsndfile reads wav, flac, ogg, opus and mp3; FFmpeg reads everything else, also the soundtrack of a video file.
+    A file that ends early is heard as far as it goes, unless its decoder cannot.
 
     Raises:
         MediaError: damaged, of an unknown format, or without a single sample.
     """
-    samples = await to_thread.run_sync(_through_libsndfile, data)
+    samples = _through_libsndfile(file)
     if samples is None:
-        async with stored(data) as path:
-            try:
-                samples = await decode_stream(path, None, decode_seconds)
-            except ChildError as error:
-                raise _damaged() from error
-    return _sound(samples, digest)
+        try:
+            samples = decode_stream(file)
+        except UnreadableError as error:
+            raise _damaged() from error
+    return _kept(samples, allocate)
 
 
-def decode_pcm16(data: bytes, digest: str) -> Sound:
+def decode_pcm16(file: int, allocate: Allocate) -> list[Array]:
     """OpenAI's pcm16: 24 kHz, mono, little endian, without a header.
 
     Raises:
         MediaError: half a sample at the end.
     """
-    if len(data) % 2:
+    if os.fstat(file).st_size % 2:
         raise MediaError("pcm16 must have two bytes per sample.")
-    values = np.frombuffer(data, "<i2").astype(np.float32) / np.float32(32768)
-    return _sound(_heard(iter([values[: _READ_SECONDS * PCM16_RATE, None]]), PCM16_RATE), digest)
+    values = np.frombuffer(os.pread(file, 2 * _READ_SECONDS * PCM16_RATE, 0), "<i2")
+    return _kept(_heard(iter([values[:, None].astype(np.float32) / np.float32(32768)]), PCM16_RATE), allocate)
 
 
-async def decode_stream(path: Path, stream: int | None, decode_seconds: float) -> Samples:
-    """Sound stream number `stream` of a file, or its first one, through ffmpeg: float32 mono at SAMPLE_RATE.
+def decode_stream(file: int) -> Samples:
+    """The first sound stream of a file, as far as the model hears it and a little further, through FFmpeg.
 
     Raises:
-        ChildError: there is none, or it cannot be decoded.
-        MediaError: it takes longer than `decode_seconds`.
+        UnreadableError: there is none, or it cannot be decoded.
+        MediaError: what it holds is no sound that could be heard.
     """
-    source = open_input(path)["a:0" if stream is None else str(stream)]
-    # An au header tells the rate and channels that ffmpeg really decodes; a probe may tell those of a simpler decoder.
-    output = source.output("pipe:", format="au", acodec="pcm_f32be", t=_READ_SECONDS)
-    return await output_of(command(output), _read_au, decode_seconds)
+    with opened(file) as container:
+        if not container.streams.audio:
+            raise UnreadableError("no sound")
+        frames = decoded(container, only(container, container.streams.audio[0]))
+        first = next(frames, None)
+        if first is None:
+            return np.empty(0, np.float32)
+        return _heard(_frame_blocks(chain([first], frames), first), first.sample_rate)
 
 
-def _sound(samples: Samples, digest: str) -> Sound:
+def _kept(samples: Samples, allocate: Allocate) -> list[Array]:
     if not samples.size:
         raise MediaError("the recording holds no sound.")
-    return Sound(samples[: MAX_SOUND_SECONDS * SAMPLE_RATE], digest)
+    samples = samples[: MAX_SOUND_SECONDS * SAMPLE_RATE]
+    room = allocate(samples.shape, "float32")
+    room[:] = samples
+    return [room]
 
 
-def _through_libsndfile(data: bytes) -> Samples | None:
+def _through_libsndfile(file: int) -> Samples | None:
     """The sound, or None if libsndfile does not know the format."""
+    os.lseek(file, 0, os.SEEK_SET)
     try:
-        source = soundfile.SoundFile(io.BytesIO(data))
+        source = soundfile.SoundFile(file, closefd=False)
     except soundfile.LibsndfileError:
         return None
     with source:
         try:
             return _heard(_blocks(source), source.samplerate)
         except soundfile.LibsndfileError as error:
-            _log.warning("sound of %d bytes, %s: %s", len(data), source.format, error)
             raise _damaged() from error
 
 
@@ -109,20 +112,19 @@ def _blocks(source: soundfile.SoundFile) -> Iterator[Samples]:
         left -= len(block)
 
 
-def _read_au(output: IO[bytes]) -> Samples:
-    header = output.read(_AU_HEADER.size)
-    if len(header) < _AU_HEADER.size:
-        return np.empty(0, np.float32)  # nothing was decoded; the exit status tells more
-    _, data_start, _, _, rate, channels = _AU_HEADER.unpack(header)
-    output.read(data_start - _AU_HEADER.size)
-    return _heard(_au_blocks(output, channels), rate)
-
-
-def _au_blocks(output: IO[bytes], channels: int) -> Iterator[Samples]:
-    frame = 4 * channels
-    step = frame * max(1, _BLOCK_VALUES // channels)
-    while block := output.read(step):
-        yield np.frombuffer(block, ">f4", count=len(block) // frame * channels).reshape(-1, channels).astype(np.float32)
+def _frame_blocks(frames: Iterator[Any], first: Any) -> Iterator[Samples]:
+    """The frames' samples as `[frames, channels]`, all with the rate and channels of the first one."""
+    left, shape = _READ_SECONDS * first.sample_rate, None
+    for frame in frames:
+        if shape != (shape := (frame.format.name, frame.layout.name, frame.sample_rate)):
+            converter = av.AudioResampler("flt", first.layout, first.sample_rate)
+        frame.pts = None  # gaps and overlaps are not filled: what was recorded is heard in a row
+        for part in converter.resample(frame):
+            block = part.to_ndarray().reshape(-1, len(first.layout.channels))[:left]
+            yield block
+            left -= len(block)
+        if left <= 0:
+            return
 
 
 def _heard(blocks: Iterator[Samples], rate: int) -> Samples:

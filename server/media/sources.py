@@ -9,12 +9,15 @@ from typing import Any, Literal
 
 from anyio import to_thread
 
-from server.media.errors import MediaError, too_large
+from server.media.errors import MediaError
+from server.media.file import StoredFile
 
 Kind = Literal["image", "video", "sound"]
 
-Fetch = Callable[[str], Awaitable[bytes]]
-"""Gets what a URL names. Raises MediaError; decides itself which addresses are allowed."""
+Feed = Callable[[bytes], Awaitable[None]]
+
+Fetch = Callable[[str, Feed], Awaitable[None]]
+"""Feeds what a URL names, piece by piece. Raises MediaError; decides itself which addresses are allowed."""
 
 SOUND_FORMATS = ("wav", "mp3", "flac", "ogg", "opus", "m4a", "mp4", "aac", "webm", "pcm16")
 """Accepted for `input_audio.format`. Except for pcm16, which has no header, the bytes decide what they are."""
@@ -22,6 +25,8 @@ SOUND_FORMATS = ("wav", "mp3", "flac", "ogg", "opus", "m4a", "mp4", "aac", "webm
 PART_TYPES = ("text", "image_url", "input_audio", "audio_url", "video_url")
 
 _LONGEST_MEDIA_TYPE = 512
+_PIECE = 1 << 20
+"""Bytes or characters that are handled at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,26 +99,23 @@ def _input_audio(value: object, where: str) -> Part:
     return Part(where, "sound", base64=data, headerless=name == "pcm16")
 
 
-async def read_part(part: Part, max_bytes: int, fetch: Fetch | None) -> bytes:
-    """The bytes of an attachment, at least one and at most `max_bytes`. Cancelling it cancels the fetch.
+async def read_part(part: Part, into: StoredFile, fetch: Fetch | None) -> None:
+    """Write the bytes of an attachment, at least one. Cancelling it cancels the fetch.
 
     Raises:
         MediaError: not a usable address, not base64, empty, too large, or whatever `fetch` found wrong.
     """
     match part.url[:5].lower():
         case "":
-            data = await to_thread.run_sync(_from_base64, part.base64, 0, max_bytes)
+            await to_thread.run_sync(_from_base64, part.base64, 0, into)
         case "data:":
-            data = await to_thread.run_sync(_from_base64, part.url, _payload_start(part.url), max_bytes)
+            await to_thread.run_sync(_from_base64, part.url, _payload_start(part.url), into)
         case "http:" | "https":
-            data = await _fetched(part.url, fetch)
+            await _fetched(part.url, into, fetch)
         case _:
             raise MediaError("only data URIs and https URLs can be attached.")
-    if not data:
+    if not into.size:
         raise MediaError("the attachment is empty.")
-    if len(data) > max_bytes:
-        raise _too_many_bytes(max_bytes)
-    return data
 
 
 def _payload_start(uri: str) -> int:
@@ -123,21 +125,37 @@ def _payload_start(uri: str) -> int:
     return comma + 1
 
 
-def _from_base64(text: str, start: int, max_bytes: int) -> bytes:
-    packed = "".join(text[start:].split())  # line breaks, as many encoders make them, are no damage
-    if len(packed) * 3 // 4 > max_bytes + 2:
-        raise _too_many_bytes(max_bytes)
+def _from_base64(text: str, start: int, into: StoredFile) -> None:
+    """Piece by piece, so that the bytes are never held beside the text."""
+    rest, ended = "", False
     try:
-        return base64.b64decode(packed, validate=True)
+        for place in range(start, len(text), _PIECE):
+            packed = rest + "".join(text[place : place + _PIECE].split())  # line breaks are no damage
+            if packed and ended:
+                raise ValueError("something behind the padding")
+            whole, rest = packed[: len(packed) & ~3], packed[len(packed) & ~3 :]
+            into.feed(base64.b64decode(whole, validate=True))
+            ended = whole.endswith("=")
+        if rest:
+            raise ValueError("a part of a group")
     except ValueError:
         raise MediaError("the data is not valid base64.") from None
 
 
-async def _fetched(url: str, fetch: Fetch | None) -> bytes:
+async def _fetched(url: str, into: StoredFile, fetch: Fetch | None) -> None:
     if fetch is None:
         raise MediaError("this server does not fetch URLs; attach the file as a data URI ('data:<type>;base64,...').")
-    return await fetch(url)
+    pieces = bytearray()
 
+    async def feed(piece: bytes) -> None:
+        pieces.extend(piece)
+        if len(pieces) >= _PIECE:
+            await write()
 
-def _too_many_bytes(max_bytes: int) -> MediaError:
-    return too_large(f"the attachment is larger than {max_bytes} bytes.")
+    async def write() -> None:
+        data = bytes(pieces)
+        pieces.clear()
+        await to_thread.run_sync(into.feed, data)
+
+    await fetch(url, feed)
+    await write()

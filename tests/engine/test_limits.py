@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from starlette.datastructures import State
 from vllm.exceptions import VLLMValidationError
 
 from engine.api import Attachment, Image, Sound, Video
-from engine.client import VllmEngine
+from engine.client import senses
 from tests import golden_set
 from tests.engine.rendering import Rendering
 from tests.engine.small_checkpoint import Recipe, write
@@ -28,9 +27,8 @@ sound = Sound(np.zeros(8, dtype=np.float32), "a recording")
 
 def offered(rendering: Rendering) -> frozenset[str]:
     """What our engine says that it takes."""
-    state = State({"openai_serving_chat": None, "openai_serving_models": None})
     client: Any = SimpleNamespace(renderer=rendering.renderer)
-    return VllmEngine(client, state).modalities
+    return senses(client)
 
 
 def limited(**limits: int) -> Rendering:

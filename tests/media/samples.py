@@ -13,13 +13,20 @@ import numpy.typing as npt
 from safetensors.numpy import load_file
 
 from engine.api import Image, Sound, Video
-from server.media import MediaError, MediaLimits, decode_messages
+from server.media.decoders import Decoders
+from server.media.errors import MediaError
+from server.media.limits import MediaLimits
+from server.media.parts import Attachments
+from server.media.sources import Fetch
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 INPUTS = GOLDEN / "inputs"
 CASES: dict[str, Any] = json.loads((GOLDEN / "cases.json").read_text(encoding="utf-8"))
 
 Part = dict[str, Any]
+
+DECODERS = Decoders()
+"""Those of all tests: starting one costs half a second. tests/media/conftest.py closes them."""
 
 
 def base64_of(data: bytes) -> str:
@@ -48,9 +55,17 @@ def video_part(data: bytes, **beside: Any) -> Part:
 
 async def decoded(*parts: Any, limits: MediaLimits | None = None) -> list[Any]:
     """The content that a user message made of `parts` decodes to."""
-    [message] = await decode_messages([{"role": "user", "content": list(parts)}], limits or MediaLimits())
+    [message] = await decode_messages([{"role": "user", "content": list(parts)}], limits)
     content: list[Any] = message["content"]
     return content
+
+
+async def decode_messages(
+    messages: list[Any], limits: MediaLimits | None = None, fetch: Fetch | None = None
+) -> list[dict[str, Any]]:
+    """What an app makes of `messages` that sees them first."""
+    async with Attachments(limits or MediaLimits(), fetch, decoders=DECODERS) as attachments:
+        return await attachments.decode(messages)
 
 
 async def refusal(*parts: Any, limits: MediaLimits | None = None) -> MediaError:

@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from server.addresses import Address
-from server.media import MediaError
+from server.media.errors import MediaError
 from server.media.fetch import FetchLimits, UrlFetcher
 from server.media.network import CheckedNetwork
 from tests.media.site import NAME, Dialler, Names, chunked, reply, site
@@ -23,14 +23,25 @@ SLOW = "the URL took too long to fetch."
 async def refusal(fetch: UrlFetcher, url: str) -> MediaError:
     """The error that fetching `url` ends in, well before any time limit that a test did not set."""
     with anyio.fail_after(5), pytest.raises(MediaError) as caught:
-        await fetch(url)
+        await fetched(fetch, url)
     return caught.value
+
+
+async def fetched(fetch: UrlFetcher, url: str) -> bytes:
+    """What a URL names."""
+    body = bytearray()
+
+    async def feed(piece: bytes) -> None:
+        body.extend(piece)
+
+    await fetch(url, feed)
+    return bytes(body)
 
 
 async def asked_by(path: str) -> str:
     """The request that a site gets for a URL."""
     async with site(reply(b"x")) as served:
-        await served.fetcher()(served.url(path))
+        await fetched(served.fetcher(), served.url(path))
     return served.requests[0]
 
 
@@ -46,12 +57,12 @@ async def asked_by(path: str) -> str:
 )
 async def test_a_file_is_fetched(answer: bytes) -> None:
     async with site(answer) as served:
-        assert await served.fetcher()(served.url()) == b"x" * 1000
+        assert await fetched(served.fetcher(), served.url()) == b"x" * 1000
 
 
 async def test_the_name_goes_on_although_the_address_is_dialled() -> None:
     async with site(reply(b"x")) as served:
-        await served.fetcher()(served.url())
+        await fetched(served.fetcher(), served.url())
     assert served.dialler.dialled == ["127.0.0.1"]
     assert served.server_names == [NAME]
     assert f"\r\nHost: {NAME}:{served.port}\r\n" in served.requests[0]
@@ -78,14 +89,14 @@ async def test_what_stands_behind_the_name_is_sent_percent_encoded(path: str, ta
 
 async def test_the_connection_ends_with_the_fetch() -> None:
     async with site(reply(b"x"), holds=True) as served:
-        await served.fetcher()(served.url())
+        await fetched(served.fetcher(), served.url())
         with anyio.fail_after(5):
             await served.left.wait()
 
 
 async def test_cancelling_closes_the_connection() -> None:
     async with site(reply(b"", "Content-Length: 10"), holds=True) as served, anyio.create_task_group() as group:
-        group.start_soon(served.fetcher(), served.url())
+        group.start_soon(fetched, served.fetcher(), served.url())
         with anyio.fail_after(5):
             await served.asked.wait()
             group.cancel_scope.cancel()
@@ -248,13 +259,13 @@ async def test_one_inner_address_spoils_a_name(addresses: list[str], dialled: li
 async def test_a_name_is_resolved_once() -> None:
     async with site(reply(b"x")) as served:
         names = Names({NAME: [["127.0.0.1"], ["10.0.0.1"]]})
-        await served.fetcher(names)(served.url())
+        await fetched(served.fetcher(names), served.url())
     assert (names.asked, served.dialler.dialled) == ([NAME], ["127.0.0.1"])
 
 
 async def test_an_address_that_does_not_answer_gives_way_to_the_next() -> None:
     async with site(reply(b"x")) as served:
-        assert await served.fetcher(Names({NAME: [["127.0.0.2", "127.0.0.1"]]}))(served.url()) == b"x"
+        assert await fetched(served.fetcher(Names({NAME: [["127.0.0.2", "127.0.0.1"]]})), served.url()) == b"x"
     assert served.dialler.dialled == ["127.0.0.2", "127.0.0.1"]
 
 

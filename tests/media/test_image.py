@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image as Pillow
 
-from server.media import MediaLimits
+from server.media.limits import MediaLimits
 from tests.media.samples import CASES, INPUTS, decoded, decoded_image, image_part, refusal
 
 pytestmark = pytest.mark.anyio

@@ -9,12 +9,15 @@ import pytest
 from PIL import Image as Pillow
 
 from engine.api import Image, Sound, Video
-from server.media import MediaError, MediaLimits, decode_messages, decoding_slots
+from server.media.errors import MediaError
+from server.media.limits import MediaLimits
+from server.media.sources import Feed
 from tests.media.samples import (
     INPUTS,
     audio_part,
     base64_of,
     data_uri,
+    decode_messages,
     decoded,
     image_part,
     input_audio_part,
@@ -214,9 +217,9 @@ async def test_urls_are_not_fetched_unless_asked_to(url: str) -> None:
 async def test_urls_go_to_the_given_fetch() -> None:
     asked: list[str] = []
 
-    async def fetch(url: str) -> bytes:
+    async def fetch(url: str, feed: Feed) -> None:
         asked.append(url)
-        return png("red")
+        await feed(png("red"))
 
     messages = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://example.com/x"}}]}]
     [message] = await decode_messages(messages, LIMITS, fetch)
@@ -227,22 +230,13 @@ async def test_urls_go_to_the_given_fetch() -> None:
 
 
 async def test_what_fetch_refuses_names_the_part() -> None:
-    async def fetch(url: str) -> bytes:
+    async def fetch(url: str, feed: Feed) -> None:
         raise MediaError("no answer.")
 
     messages = [{"role": "user", "content": [{"type": "image_url", "image_url": "https://example.com/x"}]}]
     with pytest.raises(MediaError) as caught:
         await decode_messages(messages, LIMITS, fetch)
     assert caught.value.message == "messages[0].content[0]: no answer."
-
-
-async def test_slots_are_given_back() -> None:
-    slots = decoding_slots()
-    messages = [{"role": "user", "content": [image_part(png("red")), audio_part(SOUND)]}]
-    await decode_messages(messages, LIMITS, slots=slots)
-    with pytest.raises(MediaError):
-        await decode_messages([{"role": "user", "content": [image_part(SOUND)]}], LIMITS, slots=slots)
-    assert slots.borrowed_tokens == 0
 
 
 async def test_base64_of_a_recording() -> None:

@@ -9,7 +9,7 @@ import soundfile
 import soxr
 
 from engine.api import MAX_SOUND_SECONDS, SAMPLE_RATE
-from server.media import MediaLimits
+from server.media.limits import MediaLimits
 from tests.media.samples import (
     CASES,
     INPUTS,

@@ -205,9 +205,9 @@ async def test_what_is_wrong_is_named(body: dict[str, Any], param: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with redis_server(tmp_path_factory.mktemp("redis")) as url:
-        yield url
+def redis_url() -> Iterator[str]:
+    with redis_server() as server:
+        yield server.url
 
 
 async def test_every_process_of_a_deployment_knows_them(redis_url: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack
-from pathlib import Path
 
 import anyio
 import anyio.lowlevel
@@ -34,9 +33,9 @@ REQUEST = Draw("requests_per_minute", 6, 1)
 
 
 @pytest.fixture(scope="module")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with redis_server(tmp_path_factory.mktemp("redis")) as url:
-        yield url
+def redis_url() -> Iterator[str]:
+    with redis_server() as server:
+        yield server.url
 
 
 @pytest.fixture(params=["memory", "redis"])
@@ -322,9 +321,9 @@ async def test_a_ledger_that_is_gone_lets_nobody_in_but_those_without_limits() -
         assert (await server.http.post(CHAT, json=ASK, headers=AUTHORIZED)).status_code == 200
 
 
-async def test_a_redis_that_goes_in_the_middle_cuts_no_answer(tmp_path: Path) -> None:
+async def test_a_redis_that_goes_in_the_middle_cuts_no_answer() -> None:
     server = ExitStack()
-    async with connected(server.enter_context(redis_server(tmp_path))) as redis:
+    async with connected(server.enter_context(redis_server()).url) as redis:
         allowance = Allowance(RedisLedger(redis), "anna", Quota(audio_seconds_per_minute=60, concurrent_requests=1))
         async with allowance.entered("concurrent_requests"):
             server.close()

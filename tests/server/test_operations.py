@@ -106,6 +106,7 @@ async def test_the_documentation_lists_what_is_served() -> None:
         assert (await server.http.get("/docs")).status_code == 200
     assert paths == {
         "/v1/chat/completions",
+        "/v1/responses",
         "/v1/models",
         "/v1/models/{model_id}",
         "/v1/audio/voices",

@@ -35,9 +35,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def redis_url(tmp_path: Path) -> Iterator[str]:
-    with redis_server(tmp_path) as url:
-        yield url
+def redis_url() -> Iterator[str]:
+    with redis_server(tcp=True) as server:
+        yield server.url
 
 
 def nobody() -> str:

@@ -23,9 +23,9 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def redis_url(tmp_path: Path) -> Iterator[str]:
-    with redis_server(tmp_path) as url:
-        yield url
+def redis_url() -> Iterator[str]:
+    with redis_server(tcp=True) as server:
+        yield server.url
 
 
 async def until_there(speaker: Speaker, name: str) -> None:

@@ -131,6 +131,13 @@ def test_every_variant_is_in_the_package(variant: str) -> None:
     assert (Path(espeakng_loader.get_data_path()) / "voices" / "!v" / variant).is_file()
 
 
+@pytest.mark.parametrize("speed", [0.25, 4.0])
+async def test_speeds_that_espeak_itself_does_not_know(voice: EspeakVoice, speed: float) -> None:
+    text = "This takes a while at the usual speed."
+    sound, usual = await spoken(voice, text, speed=speed), await spoken(voice, text)
+    assert seconds(sound) == pytest.approx(seconds(usual) / speed, rel=0.25)
+
+
 async def test_speed_shortens(voice: EspeakVoice) -> None:
     text = "This takes a while at the usual speed."
     assert seconds(await spoken(voice, text, speed=2.0)) < 0.7 * seconds(await spoken(voice, text))

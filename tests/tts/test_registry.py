@@ -26,9 +26,9 @@ STRANGE = ["../../x", "/etc/passwd", "..", "", "a\0b", "a\nb", "安娜", "x" * 5
 
 
 @pytest.fixture(scope="module")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with redis_server(tmp_path_factory.mktemp("redis")) as url:
-        yield url
+def redis_url() -> Iterator[str]:
+    with redis_server(tcp=True) as server:
+        yield server.url
 
 
 @asynccontextmanager
@@ -207,27 +207,26 @@ async def test_what_a_crash_left_goes_with_the_next_change(tmp_path: Path) -> No
 # Redis
 
 
-async def test_without_redis_it_is_an_error(redis_url: str, tmp_path: Path) -> None:
-    with redis_server(tmp_path) as url:
+async def test_without_redis_it_is_an_error() -> None:
+    with redis_server(tcp=True) as server:
         pass  # and it is gone
-    async with connected(url) as redis:
+    async with connected(server.url) as redis:
         registry = RedisRegistry(redis)
         for call in (registry.names(), registry.get("anna"), registry.add(recorded()), registry.delete("anna")):
             with pytest.raises(RegistryError):
                 await call
 
 
-async def test_redis_that_hangs_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_redis_that_hangs_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tts.registry.hashes._PATIENCE", 0.3)
-    with redis_server(tmp_path) as url:
-        async with connected(url) as redis:
+    with redis_server(tcp=True) as server:
+        async with connected(server.url) as redis:
             registry = RedisRegistry(redis)
             await registry.add(recorded())
-            pid = (await redis.info())["process_id"]
-            os.kill(pid, signal.SIGSTOP)
+            server.send(signal.SIGSTOP)
             with anyio.fail_after(10), pytest.raises(RegistryError, match="TimeoutError"):
                 await registry.get("anna")
-            os.kill(pid, signal.SIGCONT)
+            server.send(signal.SIGCONT)
             assert await registry.get("anna") == recorded()
 
 

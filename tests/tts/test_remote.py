@@ -59,6 +59,18 @@ async def test_what_the_server_is_asked(suffix: str) -> None:
     assert app.asked == [common | {"stream_format": "audio"}, common | {"speed": 1.5}]
 
 
+async def test_instructions_are_the_listeners_unless_the_operator_has_his_own() -> None:
+    app = SpeechServerApp(ScriptedVoice())
+    async with remote(app) as voice:
+        assert isinstance(voice, RemoteVoice)
+        assert voice.follows_instructions
+        await said(voice, instructions="Whisper.")
+    assert app.asked[0]["instructions"] == "Whisper."
+    async with remote(app, fields={"instructions": "Speak softly."}) as voice:
+        assert isinstance(voice, RemoteVoice)
+        assert not voice.follows_instructions
+
+
 async def test_without_a_model_the_server_chooses() -> None:
     app = SpeechServerApp(ScriptedVoice())
     async with remote(app) as voice:

@@ -13,10 +13,10 @@ from tests.tts.speaking import SENTENCES, all_of, enter, heard, quick, samples, 
 from tts.events import Begun, Ended, Sound
 from tts.loudness import amplified, gain_of
 from tts.pool import BusyError
-from tts.speaker import Speaker, default_speaker
+from tts.speaker import Speaker
 from tts.timeline import Timeline
 from tts.voice import WIRE_RATE, UnknownVoiceError
-from tts.voices.espeak import OPENAI_ALIASES
+from tts.voices.espeak import OPENAI_ALIASES, espeak_voices
 
 pytestmark = pytest.mark.anyio
 
@@ -353,12 +353,12 @@ async def test_start_and_close_reach_every_voice() -> None:
 
 @pytest.fixture
 async def embedded() -> AsyncGenerator[Speaker, None]:
-    speaking = default_speaker()
+    speaking = Speaker(espeak_voices(), OPENAI_ALIASES)
     yield speaking
     await speaking.close()
 
 
-async def test_the_default_speaker_speaks_under_every_openai_name(embedded: Speaker) -> None:
+async def test_the_embedded_voices_speak_under_every_openai_name(embedded: Speaker) -> None:
     assert set(OPENAI_NAMES) == set(OPENAI_ALIASES)
     for name in ["default", *OPENAI_NAMES]:
         pcm = await heard(embedded.say(text("Hello there, how are you?"), name))

@@ -1,22 +1,13 @@
 """A Redis for each test."""
 
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.workers.processes import RedisServer
+from tests import redis_server as servers
 
 
 @pytest.fixture
-def redis_server() -> Iterator[RedisServer]:
-    if shutil.which("redis-server") is None:
-        pytest.skip("redis-server is not installed")
-    # Not pytest's folder: the path of a socket has to be short.
-    with TemporaryDirectory(prefix="ola") as folder:
-        server = RedisServer(Path(folder))
-        server.start()
+def redis_server() -> Iterator[servers.RedisServer]:
+    with servers.redis_server() as server:
         yield server
-        server.stop()

@@ -12,9 +12,10 @@ from typing import Any
 import anyio
 import pytest
 
+from tests.redis_server import RedisServer
 from tests.tts.speaking import SENTENCES, all_of, sound_of, text
 from tests.workers.listening import SCRIPT, STORY, assert_whole, local_voice, speaking, until_idle
-from tests.workers.processes import RedisServer, figures, free_port, worker
+from tests.workers.processes import figures, free_port, worker
 from tts.events import Begun, Sound
 from tts.speaker import Speaker
 from tts.voice import WIRE_RATE

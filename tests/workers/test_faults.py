@@ -12,9 +12,10 @@ import anyio
 import anyio.to_thread
 import pytest
 
+from tests.redis_server import RedisServer
 from tests.tts.speaking import SENTENCES, all_of, silence, sound_of, spoken, text
 from tests.workers.listening import FIRST, SCRIPT, STORY, Listener, assert_whole, local_voice, speaking
-from tests.workers.processes import RedisServer, figures, free_port, kill, worker
+from tests.workers.processes import figures, free_port, kill, worker
 from tts.events import Begun, Skipped
 from tts.workers import keys
 

@@ -12,10 +12,11 @@ import anyio.to_thread
 import httpx
 import pytest
 
+from tests.redis_server import RedisServer
 from tests.scripted_voice import ScriptedVoice
 from tests.tts.speaking import SENTENCES, all_of, text
 from tests.workers.listening import SCRIPT, STORY, Listener, assert_whole, local_voice, speaking, until
-from tests.workers.processes import RedisServer, figures, free_port, kill, worker
+from tests.workers.processes import figures, free_port, kill, worker
 from tts.recorded import Recorded
 from tts.voice import Voice, VoiceError
 from tts.workers import keys

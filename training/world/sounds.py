@@ -209,7 +209,7 @@ def _bell(dice: np.random.Generator, held_out: bool) -> Samples:
     size = round(float(np.clip(decay * dice.uniform(2, 6), 0.4, 4)) * SAMPLE_RATE)
     time = np.arange(size) / SAMPLE_RATE
     fundamental = _log_uniform(dice, 300, 3000)
-    partials = np.array(_HELD_OUT_BELL if held_out else _BELLS[int(dice.integers(len(_BELLS)))])
+    partials = np.array(_HELD_OUT_BELL) if held_out else _cast(dice)
     partials = (partials * dice.uniform(0.99, 1.01, len(partials)))[: int(dice.integers(3, 9))]
     samples = np.zeros(size, np.float32)
     dulling = dice.uniform(0, 1)
@@ -218,6 +218,13 @@ def _bell(dice: np.random.Generator, held_out: bool) -> Samples:
         loud = np.exp((time * (-(max(partial, 1) ** dulling) / decay)).astype(np.float32))
         samples += np.float32(dice.uniform(0.3, 1) / max(partial, 1) ** 0.7) * loud * _sine(cycles)
     return samples * _ramps(size, round(dice.uniform(0, 0.005) * SAMPLE_RATE), SAMPLE_RATE // 50)
+
+
+def _cast(dice: np.random.Generator) -> NDArray[np.float64]:
+    """The partials of a bell: of one that exists, or of one that could."""
+    if dice.random() < 0.5:
+        return np.array(_BELLS[int(dice.integers(len(_BELLS)))])
+    return np.cumprod([1.0, *dice.uniform(1.15, 2.6, int(dice.integers(2, 8)))])
 
 
 def _wave(dice: np.random.Generator, held_out: bool) -> Samples:
@@ -234,8 +241,10 @@ def _wave(dice: np.random.Generator, held_out: bool) -> Samples:
     elif form < 0.8:
         wave = np.tanh(sine * _log_uniform(dice, 2, 100))
     else:
-        tops = range(2, int(dice.integers(3, 7)))
-        wave = sine + sum(dice.uniform(0, 1) / top * np.sin(2 * np.pi * (top * cycle + dice.random())) for top in tops)
+        tops, fall = range(2, int(dice.integers(3, 24))), dice.uniform(0.8, 2)
+        wave = sine + sum(
+            dice.uniform(0, 1) / top**fall * np.sin(2 * np.pi * (top * cycle + dice.random())) for top in tops
+        )
     return np.asarray(wave / np.abs(wave).max(), np.float32)
 
 

@@ -10,6 +10,7 @@ from contextlib import aclosing
 
 from tts.limit import limit_cut
 from tts.scripts import base, language_of
+from tts.tempo import Tempo
 from tts.voices.espeak_process import EspeakProcess
 
 # BCP-47 tags whose espeak voice has another name; it refuses these and keeps the voice it had.
@@ -22,6 +23,7 @@ LANGUAGES = (
 )
 _WORDS_PER_MINUTE = 150  # espeak's own 175 is understood less well
 _SLOWEST, _FASTEST = 80, 450
+"""Words a minute that espeak can do; the rest of a wish is done to its sound."""
 _PORTION = 1000
 """Characters sent at once; about a minute of audio, the most that waits in memory for a listener."""
 
@@ -53,12 +55,17 @@ class EspeakVoice:
         """
         names = espeak_names(language_of(text, lang) or language_of(text, self._lang) or "en", self._variant)
         rate = round(min(max(_WORDS_PER_MINUTE * speed, _SLOWEST), _FASTEST))
+        beyond = _WORDS_PER_MINUTE * speed / rate
+        tempo = Tempo(self.sample_rate, beyond) if abs(beyond - 1) > 0.01 else None
         while text.strip():  # espeak makes a click of nothing
             cut = limit_cut(text[:_PORTION]) if len(text) > _PORTION else len(text)
             async with aclosing(self._process.speak(text[:cut], names, rate)) as chunks:
                 async for chunk in chunks:
-                    yield chunk
+                    if sound := tempo.feed(chunk) if tempo else chunk:
+                        yield sound
             text = text[cut:]
+        if tempo and (rest := tempo.flush()):
+            yield rest
 
     async def close(self) -> None:
         """Leave the process; the last voice to leave ends it."""

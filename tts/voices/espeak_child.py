@@ -17,6 +17,7 @@ from typing import Any
 
 import espeakng_loader
 
+from tts.voices import pipes
 from tts.voices.frames import Frame, FrameDecoder, Kind
 
 _SAMPLE_RATE = 22_050
@@ -137,10 +138,8 @@ class Program:
         self._send(Kind.DONE, frame.number)
 
     def _send(self, kind: Kind, number: int, payload: bytes = b"") -> None:
-        data = memoryview(Frame(kind, number, payload).pack())
         try:
-            while data:
-                data = data[os.write(self._sink, data) :]
+            pipes.send(self._sink, Frame(kind, number, payload))
         except OSError:
             os._exit(0)  # the parent is gone; an exception would be lost inside the callback
 
@@ -148,8 +147,7 @@ class Program:
 def main() -> None:
     """Answer the parent until it closes stdin."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which closes the pipe
-    source, sink = os.dup(0), os.dup(1)
-    os.dup2(2, 1)  # whatever the library prints must not get between the frames
+    source, sink = pipes.own_pipes()
     requests = Requests(source)
     threading.Thread(target=requests.read, name="requests", daemon=True).start()
     Program(requests, sink).run()

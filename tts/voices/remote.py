@@ -130,21 +130,24 @@ class RemoteVoice:
         self.name, self.sample_rate, self.slots = name, server.address.sample_rate, server.address.slots
         self.place = self._server = server
         self._fields = fields
+        # As far as the server does; the operator's own would win.
+        self.follows_instructions = "instructions" not in server.address.fields
 
     async def start(self) -> None:
         """Check that the server is there."""
         await self._server.check()
 
     async def synthesize(
-        self, text: str, *, lang: str | None = None, speed: float = 1.0, seed: int = 0
+        self, text: str, *, lang: str | None = None, speed: float = 1.0, seed: int = 0, instructions: str = ""
     ) -> AsyncGenerator[bytes, None]:
-        """See `tts.voice.Voice`. The server chooses the language by the text, and its samples as it likes."""
+        """See `tts.voice.InstructedVoice`. The server chooses the language by the text, and its samples as it likes."""
         if not text.strip():
             return
         model = self._server.address.model
         # vLLM-Omni sends sound as it is made only if asked for, and then at no other speed.
         manner = {"stream_format": "audio"} if speed == 1.0 else {"speed": speed}
-        asked = {"input": text} | ({} if model is None else {"model": model}) | dict(self._fields) | manner
+        told = {"instructions": instructions} if instructions else {}
+        asked = {"input": text} | ({} if model is None else {"model": model}) | dict(self._fields) | manner | told
         half, heard = b"", False
         async with aclosing(self._server.speak(asked)) as pieces:
             async for piece in pieces:

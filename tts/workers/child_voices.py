@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 
 import anyio
 
+from tts.background import background
 from tts.recorded import Recorded
 from tts.voice import WIRE_RATE, Voice, VoiceError
 from tts.voices.child import Child, ChildProcess, Patience
@@ -139,17 +140,10 @@ async def child_fleet(*options: str, slots: int = 1) -> AsyncGenerator[ChildFlee
     """
     process = ChildProcess("voice", Patience(GONE_SECONDS, None), "tts.workers.cli", *options, "--slots", str(slots))
     fleet = ChildFleet(process, slots)
-    failure: Exception | None = None
     try:
         await fleet.start()
-        async with anyio.create_task_group() as group:
+        async with background() as group:
             group.start_soon(fleet.keep_running, name="voice process")
-            try:
-                yield fleet
-            except Exception as error:  # outside the group it would come out as one
-                failure = error
-            group.cancel_scope.cancel()
+            yield fleet
     finally:
         await process.close()
-    if failure is not None:
-        raise failure

@@ -13,6 +13,7 @@ from anyio.abc import TaskGroup
 
 from tts.recorded import Recorded
 from tts.voice import VoiceError
+from tts.voices import pipes
 from tts.voices.frames import Frame, FrameDecoder, Kind
 from tts.workers.figures import Figures
 from tts.workers.job import Job, unpacked_recording
@@ -125,10 +126,8 @@ class ChildWorker:
 
     def _send(self, kind: Kind, number: int, payload: bytes = b"") -> None:
         """Waits in the event loop if it has to: the parent reads all the time, whoever listens there."""
-        data = memoryview(Frame(kind, number, payload).pack())
         try:
-            while data:
-                data = data[os.write(self._sink, data) :]
+            pipes.send(self._sink, Frame(kind, number, payload))
         except OSError:
             self._gone.set()
 

@@ -21,6 +21,7 @@ from redis.exceptions import RedisError
 from tts.recorded import Imitator
 from tts.registry import RedisRegistry
 from tts.voice import Voice, VoiceError
+from tts.voices.pipes import own_pipes
 from tts.workers import keys
 from tts.workers.child_worker import ChildWorker, SentRecordings
 from tts.workers.figures import Figures
@@ -112,8 +113,7 @@ async def _serve_redis(options: argparse.Namespace) -> None:
 async def _serve_parent(options: argparse.Namespace) -> None:
     if sys.stdin.isatty():
         raise _OptionError("--redis URL is missing (without it this is started by another program, over pipes)")
-    source, sink = os.dup(0), os.dup(1)
-    os.dup2(2, 1)  # whatever a voice prints must not get between the frames
+    source, sink = own_pipes()
     recordings = SentRecordings()
     repertoire, slots = loaded(options, recordings)
     figures = Figures(slots)

@@ -19,6 +19,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from tts.background import background
 from tts.recorded import Recorded
 from tts.voice import WIRE_RATE, Voice, VoiceError
 from tts.workers import keys
@@ -307,7 +308,6 @@ async def redis_fleet(url: str) -> AsyncGenerator[RedisFleet, None]:
         VoiceError: Redis does not answer.
         ValueError: this is no URL of a Redis.
     """
-    failure: Exception | None = None
     async with keys.connect(url, _RETRIES) as redis:
         fleet = RedisFleet(redis)
         try:
@@ -315,18 +315,13 @@ async def redis_fleet(url: str) -> AsyncGenerator[RedisFleet, None]:
         except RedisError as error:
             fleet.close()
             raise VoiceError(f"Redis does not answer: {error}") from error
-        async with anyio.create_task_group() as errands, anyio.create_task_group() as following:
+        async with background(linger=_LAST_SECONDS) as errands, background() as following:
             errands.start_soon(fleet.run_errands, name="errands")
             following.start_soon(fleet.follow, name="workers")
             try:
                 yield fleet
-            except Exception as error:  # outside the groups it would come out as one
-                failure = error
-            following.cancel_scope.cancel()
-            fleet.close()
-            errands.cancel_scope.deadline = anyio.current_time() + _LAST_SECONDS
-    if failure is not None:
-        raise failure
+            finally:
+                fleet.close()
 
 
 def _same(job: Job) -> Job:

@@ -20,11 +20,11 @@ import torch
 
 from tts.recorded import Recorded
 from tts.scripts import base, language_of
+from tts.tempo import Tempo
 from tts.voice import VoiceError
 from tts.voices.cosyvoice.folder import Generation, find_folder, generation_of
 from tts.voices.cosyvoice.likeness import Likeness, clean, known_speaker, listen, prompt
 from tts.voices.cosyvoice.speech import Steps, speak
-from tts.voices.cosyvoice.tempo import Tempo
 from tts.voices.cosyvoice.turns import Turns
 from tts.voices.cosyvoice.upstream import load
 
@@ -128,6 +128,7 @@ class CosyVoice:
             return
         if not 0.25 <= speed <= 4.0:
             raise VoiceError(f"Speed {speed} is outside of 0.25 to 4.")
+        # Upstream changes the speed only when nothing is streamed, and ignores the wish when something is.
         tempo = Tempo(self.sample_rate, speed) if speed != 1.0 else None
 
         def steps() -> Steps:

@@ -55,9 +55,8 @@ def load(folder: Path, generation: Generation, home: Path | None, *, fp16: bool,
                 seed_requests(own.model.llm)
         except VoiceError:
             raise
-        except (
-            Exception
-        ) as error:  # whatever a broken file, a broken driver or another version of a library makes of it
+        # Whatever a broken file, a broken driver or another version of a library makes of it.
+        except Exception as error:
             raise VoiceError(f"{folder} cannot be loaded: {type(error).__name__}: {error}") from error
         return own
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tts.voices.cosyvoice.tempo import Tempo
+from tts.tempo import Tempo
 
 
 @pytest.mark.parametrize("speed", [0.25, 0.4, 0.5, 0.8, 1.25, 2.0, 4.0])

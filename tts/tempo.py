@@ -1,6 +1,6 @@
 """Speech made faster or slower without a change of pitch, as it streams: FFmpeg's `atempo`.
 
-CosyVoice can change its speed only when nothing is streamed, and ignores the wish when something is.
+For voices that cannot themselves, or not as much as is wished.
 """
 
 from __future__ import annotations

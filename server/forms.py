@@ -1,0 +1,47 @@
+"""Reads a form with files, bounded while it is read: small parts in memory, files on disk. Knows no field of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from starlette.datastructures import FormData
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import ClientDisconnect, Request
+
+from server.body import body_pieces
+from server.errors import RequestError
+
+_MAX_FIELDS = 64
+
+
+def is_form(request: Request) -> bool:
+    return request.headers.get("content-type", "").lower().startswith("multipart/form-data")
+
+
+async def read_form(request: Request, max_bytes: int) -> FormData:
+    """The fields of a form with one file at most, which the caller closes. Cancelling it leaves the rest unread.
+
+    Raises:
+        RequestError: no form (415), more than `max_bytes` (413), or malformed (400).
+        starlette.requests.ClientDisconnect: the client left while sending.
+    """
+    if not is_form(request):
+        raise RequestError("The body must be sent as Content-Type: multipart/form-data.", status=415)
+    try:
+        async with aclosing(_pieces(request, max_bytes)) as pieces:
+            return await MultiPartParser(request.headers, pieces, max_files=1, max_fields=_MAX_FIELDS).parse()
+    except (MultiPartException, KeyError) as error:
+        if isinstance(error.__cause__, RequestError | ClientDisconnect):
+            raise error.__cause__ from error
+        raise RequestError(f"The body is not a valid form: {error}.", code="invalid_form") from error
+
+
+async def _pieces(request: Request, max_bytes: int) -> AsyncGenerator[bytes, None]:
+    """The body, with failures as exceptions of the parser: only at these does it close its files."""
+    try:
+        async with aclosing(body_pieces(request, max_bytes)) as pieces:
+            async for piece in pieces:
+                yield piece
+    except Exception as error:
+        raise MultiPartException("it breaks off") from error

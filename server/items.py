@@ -1,0 +1,78 @@
+"""Input items of the Responses API as chat messages, which history, attachments and the engine understand. No I/O."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from server.errors import RequestError
+
+Item = dict[str, Any]
+
+CALLS = ("function_call", "function_call_output", "custom_tool_call", "custom_tool_call_output", "reasoning")
+"""Items that are no messages and that the engine reads as they are."""
+_ROLES = ("user", "assistant", "system", "developer")
+_TEXTS = {"input_text": "text", "output_text": "text", "text": "text", "refusal": "refusal"}
+"""Kinds of text parts, and where each has its text."""
+
+
+def as_messages(items: list[Item]) -> list[Item]:
+    """`items` with every message in the form of chat completions. Each stays at its place.
+
+    Raises:
+        RequestError: an item or a part is malformed or of a kind that is not served.
+    """
+    return [_item(item, f"input[{number}]") for number, item in enumerate(items)]
+
+
+def _item(item: Item, where: str) -> Item:
+    kind = item.get("type", "message")
+    if kind == "message":
+        return _message(item, where)
+    if kind not in CALLS:
+        known = ", ".join(("message", *CALLS))
+        raise RequestError(f"{where}: items of type {str(kind)[:40]!r} are not served; known are {known}.", param=where)
+    if isinstance(output := item.get("output"), list):
+        return item | {"output": _text(output, f"{where}.output")}
+    return item
+
+
+def _message(item: Item, where: str) -> Item:
+    role, content = item.get("role"), item.get("content")
+    if role not in _ROLES:
+        raise RequestError(f"{where}: a message's role must be one of {', '.join(_ROLES)}.", param=f"{where}.role")
+    if isinstance(content, str):
+        return {"role": role, "content": content}
+    if not isinstance(content, list):
+        raise RequestError(f"{where}: content must be a string or a list of parts.", param=f"{where}.content")
+    if role != "user":
+        return {"role": role, "content": _text(content, f"{where}.content")}
+    return {"role": role, "content": [_part(part, f"{where}.content[{at}]") for at, part in enumerate(content)]}
+
+
+def _text(parts: list[Any], where: str) -> str:
+    """The texts of parts that must all be text."""
+    texts = [_text_part(part) for part in parts]
+    for place, text in enumerate(texts):
+        if text is None:
+            raise RequestError(f"{where}[{place}] must be text.", param=f"{where}[{place}]")
+    return "".join(text for text in texts if text is not None)
+
+
+def _text_part(part: object) -> str | None:
+    text = part.get(_TEXTS.get(str(part.get("type")), "")) if isinstance(part, dict) else None
+    return text if isinstance(text, str) else None
+
+
+def _part(part: object, where: str) -> object:
+    """A part of a user's message; those of chat completions are taken too, for sound and videos."""
+    if (text := _text_part(part)) is not None:
+        return {"type": "text", "text": text}
+    if not isinstance(part, dict):
+        return part
+    if ("file_id" in part and part["file_id"] is not None) or part.get("type") == "input_file":
+        raise RequestError(f"{where}: this server keeps and reads no files; send pictures and sound.", param=where)
+    if part.get("type") == "input_image":
+        return {"type": "image_url", "image_url": {"url": part.get("image_url")}}
+    if part.get("type") in _TEXTS:
+        raise RequestError(f"{where}: a text part must have a text.", param=where)
+    return part

@@ -1,0 +1,57 @@
+"""What a decoder process gives up before it sees a stranger's file: memory, time, files, the network. Linux only."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import tempfile
+
+MEMORY = 4 * 2**30
+"""Address space in bytes. A picture at the limit needs 2.5 GB, with all that is loaded."""
+LARGEST_FILE = 2**31
+"""Bytes of a result; other files are not written at all."""
+OPEN_FILES = 32
+
+_CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000  # linux/sched.h
+
+
+def leave_network() -> bool:
+    """Move this process to a network of its own in which nothing is. Call it before there are threads.
+
+    False where the kernel does not let unprivileged processes do so, as in most containers.
+    """
+    return bool(ctypes.CDLL(None).unshare(_CLONE_NEWUSER | _CLONE_NEWNET) == 0)
+
+
+def leave_files() -> bool:
+    """Make an empty folder the root of all paths, after everything is imported. Needs `leave_network` to have worked,
+    or root."""
+    path = tempfile.mkdtemp(prefix="ola-empty-")
+    try:
+        os.chdir(path)
+    finally:
+        os.rmdir(path)
+    try:
+        os.chroot(".")
+    except PermissionError:
+        return False
+    return True
+
+
+def limit_all() -> None:
+    """Memory, files and core dumps, for good."""
+    for what, most in (
+        (resource.RLIMIT_AS, MEMORY),
+        (resource.RLIMIT_FSIZE, LARGEST_FILE),
+        (resource.RLIMIT_NOFILE, OPEN_FILES),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        resource.setrlimit(what, (most, most))
+
+
+def limit_cpu(seconds: float) -> None:
+    """Let this process be killed when it has computed for so much longer."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    allowed = max(1, int(used.ru_utime + used.ru_stime + seconds) + 1)
+    resource.setrlimit(resource.RLIMIT_CPU, (allowed, resource.RLIM_INFINITY))

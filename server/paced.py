@@ -1,0 +1,74 @@
+"""Text on its way to a voice, handed over as the voice gets through it. Knows neither voice nor socket.
+
+To split a text and to put it in words takes milliseconds a line: a long one all at once would hold up everybody else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator
+
+import anyio
+
+_PIECE = 400
+"""Characters handed over at a time."""
+_AHEAD = 2000
+"""Characters handed over and not yet begun, white space aside: minutes of speech, more than is made ahead."""
+_BETWEEN_WORDS = re.compile(r"\w\s(?=\S)")
+
+
+class PacedText:
+    """A text that may grow while it is spoken, for one reader."""
+
+    def __init__(self, text: str = "") -> None:
+        self._rest, self._ahead, self._ended = text, 0, False
+        self._news = anyio.Event()
+
+    @property
+    def waiting(self) -> int:
+        """Characters that nobody has begun to say."""
+        return len(self._rest) + self._ahead
+
+    def append(self, text: str) -> None:
+        """Let the text go on."""
+        self._rest += text
+        self._tell()
+
+    def end(self) -> None:
+        """No more text comes."""
+        self._ended = True
+        self._tell()
+
+    def begun(self, text: str) -> None:
+        """A unit of this text is being said (`tts.events.Begun.text`)."""
+        self._ahead -= _ink(text)
+        self._tell()
+
+    async def pieces(self) -> AsyncGenerator[str, None]:
+        """The text in order, in pieces of any size; waits while the voice is far behind."""
+        while True:
+            if self._rest and self._ahead < _AHEAD:
+                cut = _cut(self._rest)
+                piece, self._rest = self._rest[:cut], self._rest[cut:]
+                self._ahead += _ink(piece)
+                yield piece
+            elif self._ended and not self._rest:
+                return
+            else:
+                await self._news.wait()
+
+    def _tell(self) -> None:
+        self._news.set()
+        self._news = anyio.Event()
+
+
+def _cut(text: str) -> int:
+    """Between two words if possible: a text that pauses after a stop is taken to have ended its sentence."""
+    if len(text) <= _PIECE:
+        return len(text)
+    return max((match.end() for match in _BETWEEN_WORDS.finditer(text, 0, _PIECE)), default=_PIECE)
+
+
+def _ink(text: str) -> int:
+    """Characters without white space, of which a unit may show less than was written."""
+    return len("".join(text.split()))

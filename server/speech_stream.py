@@ -1,0 +1,190 @@
+"""WebSocket /v1/audio/speech/stream: text in as it is written, speech out as it is made, any number of speeches.
+
+Three tasks: one reads and never waits, one speaks, one sends replies. A client that does not read stops the one that
+speaks, and with it the voice.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from base64 import b64encode
+from typing import Any
+
+import anyio
+from fastapi import FastAPI
+from pydantic_core import to_json
+from starlette.responses import JSONResponse
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from server.closing import closing
+from server.errors import FieldError, RequestError, describe
+from server.limits.allowance import LimitError, allowance_of
+from server.parts import Parts
+from server.speech import admitted, usage
+from server.speech_session import Append, Cancel, ClientEvent, Flush, Speech, SpeechSession, Update, client_event
+from tts.events import Begun, Ended, Skipped
+from tts.voice import VoiceError
+
+logger = logging.getLogger(__name__)
+
+_IDLE_SECONDS = 300.0
+"""Without a message and with nothing to say, after which the connection is closed."""
+_UNREAD_REPLIES = 100
+"""After which a client is taken not to read at all."""
+
+
+def add_speech_stream(app: FastAPI, parts: Parts, idle_seconds: float = _IDLE_SECONDS) -> None:
+    """Add the route."""
+
+    @app.websocket("/v1/audio/speech/stream")
+    async def speech_stream(websocket: WebSocket) -> None:
+        if parts.speaker is None:
+            failure = describe(RequestError("This server has no voice.", code="no_voice"))
+            await websocket.send_denial_response(JSONResponse(failure.body, failure.status))
+            return
+        await websocket.accept()
+        try:
+            await _Connection(parts, websocket, idle_seconds).run()
+        except* WebSocketDisconnect:
+            pass
+
+
+class _Connection:
+    def __init__(self, parts: Parts, websocket: WebSocket, idle_seconds: float) -> None:
+        self._parts, self._websocket, self._idle_seconds = parts, websocket, idle_seconds
+        self._session = SpeechSession()
+        self._to_say, self._said = anyio.create_memory_object_stream[Speech](math.inf)  # the session bounds them
+        self._reply, self._replies = anyio.create_memory_object_stream[dict[str, Any]](_UNREAD_REPLIES)
+        self._saying: anyio.CancelScope | None = None
+        self._over = RequestError("Nothing was said for too long.", code="idle_timeout")
+        """Why the session ends, unless the client ends it."""
+        self._cancelled: list[str] | None = None
+
+    async def run(self) -> None:
+        """Serve until the client leaves or is idle. Cancelling it stops the voice.
+
+        Raises:
+            WebSocketDisconnect: in a group; the client left.
+        """
+        with self._to_say, self._said, self._reply, self._replies:
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._send_replies, name="replies")
+                group.start_soon(self._speak, name="speeches")
+                self._answer({"type": "session.created", "session": self._session.config})
+                await self._read()
+                group.cancel_scope.cancel()
+        await self._send(_error(self._over))
+        await self._websocket.close()
+
+    async def _read(self) -> None:
+        """Take messages and never wait for anything else."""
+        while (message := await self._next()) is not None:
+            event_id = None
+            try:
+                event = client_event(message.get("text"))
+                event_id = event.event_id
+                self._take(event)
+            except (RequestError, FieldError) as error:
+                self._answer(_error(error, event_id=event_id))
+
+    async def _next(self) -> Any:
+        """The next message; None if nothing comes any more, or may."""
+        while True:
+            with anyio.move_on_after(self._idle_seconds):
+                try:
+                    message = await self._websocket.receive()
+                except LimitError as error:  # in place of what was too much
+                    self._answer(_error(error))
+                    continue
+                except RequestError as error:
+                    self._over = error
+                    return None
+                if message["type"] == "websocket.disconnect":
+                    raise WebSocketDisconnect(message.get("code", 1006))
+                return message
+            if not self._session.waiting:
+                return None
+
+    def _take(self, event: ClientEvent) -> None:
+        match event:
+            case Update():
+                self._session.update(event.session)
+                self._answer({"type": "session.updated", "session": self._session.config})
+            case Append():
+                if (begun := self._session.append(event.text)) is not None:
+                    self._to_say.send_nowait(begun)
+            case Flush():
+                self._session.flush()
+            case Cancel():
+                self._cancel()
+
+    def _cancel(self) -> None:
+        ids = self._session.cancel()
+        if self._saying is None:
+            self._answer({"type": "input_text.cancelled", "speech_ids": ids})
+        else:  # the one who speaks says so when he has stopped
+            self._cancelled = (self._cancelled or []) + ids
+            self._saying.cancel()
+
+    def _answer(self, event: dict[str, Any]) -> None:
+        try:
+            self._reply.send_nowait(event)
+        except anyio.WouldBlock:
+            raise WebSocketDisconnect(1008, "replies are not read") from None
+
+    async def _send_replies(self) -> None:
+        async for event in self._replies:
+            await self._send(event)
+
+    async def _send(self, event: dict[str, Any]) -> None:
+        await self._websocket.send_text(to_json(event).decode())
+
+    async def _speak(self) -> None:
+        async for speech in self._said:
+            if speech.over:
+                continue
+            with anyio.CancelScope() as self._saying:
+                await self._say(speech)
+            self._saying = None
+            self._session.ended(speech)
+            if self._cancelled is not None:
+                ids, self._cancelled = self._cancelled, None
+                await self._send({"type": "input_text.cancelled", "speech_ids": ids})
+
+    async def _say(self, speech: Speech) -> None:
+        mark = {"speech_id": speech.id}
+
+        async def send(data: bytes) -> None:
+            await self._send({"type": "speech.audio.delta", **mark, "audio": b64encode(data).decode()})
+
+        async def note(event: Begun | Ended | Skipped) -> None:
+            if isinstance(event, Begun):
+                speech.text.begun(event.text)
+                expected = {"text": event.text, "at": event.at, "expected": event.expected}
+                await self._send({"type": "speech.unit.started", **mark, **expected})
+            else:
+                await self._send({"type": "speech.unit.done", **mark, "at": event.at})
+
+        try:
+            async with (
+                admitted(self._parts, speech.manner, allowance_of(self._websocket)) as narrator,
+                closing(speech.text.pieces()) as pieces,
+            ):
+                seconds = await narrator.narrate(pieces, send, note)
+        except WebSocketDisconnect:
+            raise
+        except Exception as error:
+            speech.over = True
+            if isinstance(error, VoiceError):
+                self._parts.metrics.voice_failures.inc()
+            await self._send(_error(error, **mark))
+        else:
+            await self._send({"type": "speech.audio.done", **mark, "usage": usage(speech.characters, seconds)})
+
+
+def _error(error: Exception, **about: Any) -> dict[str, Any]:
+    failure = describe(error)
+    if failure.status >= 500:
+        logger.error("A speech failed", exc_info=error)
+    return {"type": "error", **about} | failure.body
