@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
+from contextlib import closing as closed
 from hashlib import sha256
 from typing import Any
 
@@ -31,6 +33,10 @@ class _Hearing:
         self.send, self.chunks = anyio.create_memory_object_stream[Chunk](math.inf)
         self.failure: Exception | None = None
 
+    def close(self) -> None:
+        self.send.close()
+        self.chunks.close()
+
 
 Heard = AsyncGenerator[tuple[Segment, Chunk], None]
 """Chunks of chat completions, each with the segment whose words it holds; the segments in order."""
@@ -45,16 +51,16 @@ async def listening(
     Leaving the block aborts what runs and takes no further segment. What `segments` or the engine raises comes out of
     the generator after everything that was heard before it.
     """
-    listener = _Listener(engine, asked, prompt)
     failure: Exception | None = None
-    async with anyio.create_task_group() as group:
-        group.start_soon(listener.read, segments, group, name="segments")
-        try:
-            async with closing(listener.heard()) as heard:
-                yield heard
-        except Exception as error:  # outside the group it would come out as one
-            failure = error
-        group.cancel_scope.cancel()
+    with closed(_Listener(engine, asked, prompt)) as listener:
+        async with anyio.create_task_group() as group:
+            group.start_soon(listener.read, segments, group, name="segments")
+            try:
+                async with closing(listener.heard()) as heard:
+                    yield heard
+            except Exception as error:  # outside the group it would come out as one
+                failure = error
+            group.cancel_scope.cancel()
     if failure is not None:
         raise failure
 
@@ -64,28 +70,39 @@ class _Listener:
         self._engine, self._asked, self._prompt = engine, asked, prompt
         self._begun, self._order = anyio.create_memory_object_stream[_Hearing](math.inf)
         self._room = anyio.Semaphore(_AT_ONCE)
+        self._hearings: deque[_Hearing] = deque()
+        """From the one whose words are handed out."""
         self._failure: Exception | None = None
 
+    def close(self) -> None:
+        """Let go of what nobody takes any more."""
+        for hearing in self._hearings:
+            hearing.close()
+        self._begun.close()
+        self._order.close()
+
     async def read(self, segments: AsyncIterator[Segment], group: TaskGroup) -> None:
+        """Put segments to the model as long as there is room, each in a task of `group`."""
         with self._begun:
             try:
                 async for segment in segments:
                     await self._room.acquire()
                     hearing = _Hearing(segment)
+                    self._hearings.append(hearing)
                     self._begun.send_nowait(hearing)
                     group.start_soon(self._hear, hearing, name="segment")
             except Exception as error:
                 self._failure = error
 
     async def heard(self) -> Heard:
-        with self._order:
-            async for hearing in self._order:
-                with hearing.chunks:
-                    async for chunk in hearing.chunks:
-                        yield hearing.segment, chunk
-                self._room.release()
-                if hearing.failure is not None:
-                    raise hearing.failure
+        """What the model says of the segments, in their order."""
+        async for hearing in self._order:
+            async for chunk in hearing.chunks:
+                yield hearing.segment, chunk
+            self._hearings.popleft().close()
+            self._room.release()
+            if hearing.failure is not None:
+                raise hearing.failure
         if self._failure is not None:
             raise self._failure
 

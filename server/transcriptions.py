@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from anyio import CapacityLimiter, WouldBlock
 from fastapi import FastAPI
 from pydantic_core import to_json
 from starlette.datastructures import UploadFile
@@ -40,25 +41,31 @@ from tts.scripts import script_language
 _MAX_FIELDS_BYTES = 65_536
 """Of a form, beside the file."""
 
+MOST_RECORDINGS = 16
+"""Recordings that are heard at a time; each has a decoder process, which waits while the model listens."""
+
 _PLAIN = "text/plain; charset=utf-8"
 _MEDIA_TYPES = {"json": "application/json", "verbose_json": "application/json", "vtt": "text/vtt; charset=utf-8"}
 
 
 def add_transcriptions(app: FastAPI, parts: Parts) -> None:
     """Add both routes."""
+    places = CapacityLimiter(MOST_RECORDINGS)
 
     @app.post("/v1/audio/transcriptions", response_model=None, openapi_extra=form_docs(AskedTranscription))
     async def transcriptions(request: Request) -> Response:
         """The words of a recording, in the language in which they are spoken."""
-        return await _respond(request, parts, AskedTranscription, "transcribe")
+        return await _respond(request, parts, places, AskedTranscription, "transcribe")
 
     @app.post("/v1/audio/translations", response_model=None, openapi_extra=form_docs(Asked))
     async def translations(request: Request) -> Response:
         """The words of a recording, in English."""
-        return await _respond(request, parts, Asked, "translate")
+        return await _respond(request, parts, places, Asked, "translate")
 
 
-async def _respond(request: Request, parts: Parts, fields: type[Asked], task: Listening) -> Response:
+async def _respond(
+    request: Request, parts: Parts, places: CapacityLimiter, fields: type[Asked], task: Listening
+) -> Response:
     if "audio" not in parts.engine.modalities:
         raise RequestError("This model does not hear.", param="file")
     form = await read_form(request, parts.settings.max_attachment_bytes + _MAX_FIELDS_BYTES)
@@ -69,7 +76,7 @@ async def _respond(request: Request, parts: Parts, fields: type[Asked], task: Li
     except BaseException:
         await form.close()
         raise
-    recording = _Recording(parts, file, asked, task)
+    recording = _Recording(parts, places, file, asked, task)
     if isinstance(asked, AskedTranscription) and asked.stream:
         return EventStream(recording.stream)
     return WholeAnswer(recording.answer, _MEDIA_TYPES.get(asked.response_format, _PLAIN))
@@ -78,8 +85,8 @@ async def _respond(request: Request, parts: Parts, fields: type[Asked], task: Li
 class _Recording:
     """One upload while it is heard. The file is closed at the end of `answer` or `stream`."""
 
-    def __init__(self, parts: Parts, file: UploadFile, asked: Asked, task: Listening) -> None:
-        self._parts, self._file, self._asked, self._task = parts, file, asked, task
+    def __init__(self, parts: Parts, places: CapacityLimiter, file: UploadFile, asked: Asked, task: Listening) -> None:
+        self._parts, self._places, self._file, self._asked, self._task = parts, places, file, asked, task
         self._transcript = Transcript()
 
     async def answer(self) -> bytes:
@@ -105,17 +112,33 @@ class _Recording:
     async def _heard(self) -> AsyncGenerator[Heard, None]:
         asked, language = self._asked, self._language
         fields: dict[str, Any] = {"temperature": asked.temperature, "stream_options": {"include_usage": True}}
+        if asked.model is not None and not LISTENING_MODELS.fullmatch(asked.model):
+            fields["model"] = asked.model
         if self._wants_scores or asked.response_format == "verbose_json":
             fields |= {"logprobs": True, "return_token_ids": True}
         prompt = listening_prompt(self._task, LANGUAGES[language] if language else None, asked.prompt)
         try:
             async with (
+                self._place(),
                 closing(self._segments()) as segments,
                 listening(self._parts.engine, fields, prompt, segments) as heard,
             ):
                 yield heard
         finally:
             self._file.file.close()  # not by an await, which being cancelled would end
+
+    @asynccontextmanager
+    async def _place(self) -> AsyncGenerator[None, None]:
+        """Raises RequestError (503): too many recordings are being heard."""
+        try:
+            self._places.acquire_on_behalf_of_nowait(self)
+        except WouldBlock:
+            message, wait = "Too many recordings are being heard. Try again later.", {"Retry-After": "5"}
+            raise RequestError(message, status=503, code="server_busy", headers=wait) from None
+        try:
+            yield
+        finally:
+            self._places.release_on_behalf_of(self)
 
     async def _segments(self) -> AsyncGenerator[Segment, None]:
         segmenter = Segmenter()

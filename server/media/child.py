@@ -102,7 +102,7 @@ def _refusal(error: MediaError, cause: BaseException | None) -> bytes:
 def main() -> None:
     gateway = socket.socket(fileno=int(sys.argv[1]))
     hidden = sandbox.leave_network()
-    _import_all()
+    import_all()
     hidden = sandbox.leave_files() and hidden
     sandbox.limit_all()
     gateway.send(json.dumps({"ready": hidden}).encode())
@@ -118,7 +118,7 @@ def main() -> None:
             os.close(files[0])
 
 
-def _import_all() -> None:
+def import_all() -> None:
     """Everything that a job may need: later there are no files to import from."""
     import av
     from PIL import Image as Pillow

@@ -15,7 +15,7 @@ import av
 from av.stream import Discard
 
 # Formats that hold their media themselves. Playlists (hls, concat, dash, ...) name other files, so they stay out.
-DEMUXERS = (
+_DEMUXERS = (
     "mov,matroska,avi,flv,mpegts,mpeg,mpegvideo,ogg,asf,mxf,gif,ivf,h264,hevc,m4v,"
     "wav,w64,aiff,au,caf,mp3,aac,flac,amr,ac3,eac3"
 )
@@ -24,14 +24,14 @@ _PICTURE_CODECS = (
     "h264,hevc,vp8,vp9,av1,libdav1d,mpeg4,mpeg2video,mpeg1video,mjpeg,gif,png,h263,flv,msmpeg4v1,msmpeg4v2,msmpeg4,"
     "wmv1,wmv2,wmv3,vc1,theora,prores,dnxhd,ffv1,ffvhuff,huffyuv,utvideo,rawvideo,dvvideo,qtrle,cinepak"
 )
-SOUND_CODECS = (
+_SOUND_CODECS = (
     "aac,aac_latm,mp3float,mp3,mp2float,mp2,mp1float,opus,libopus,vorbis,flac,alac,ac3,eac3,dca,truehd,amrnb,amrwb,"
     "wmav1,wmav2,wmapro,speex,libspeex,gsm,adpcm_ms,adpcm_ima_wav,adpcm_ima_qt,pcm_s8,pcm_u8,pcm_s16le,pcm_s16be,"
     "pcm_s24le,pcm_s24be,pcm_s32le,pcm_s32be,pcm_f32le,pcm_f32be,pcm_f64le,pcm_f64be,pcm_alaw,pcm_mulaw"
 )
 _OPTIONS = {
-    "format_whitelist": DEMUXERS,
-    "codec_whitelist": f"{_PICTURE_CODECS},{SOUND_CODECS}",
+    "format_whitelist": _DEMUXERS,
+    "codec_whitelist": f"{_PICTURE_CODECS},{_SOUND_CODECS}",
     "protocol_whitelist": "none",
 }
 _CODECS = frozenset(_OPTIONS["codec_whitelist"].split(","))

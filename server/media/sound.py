@@ -44,13 +44,26 @@ def decode_sound(file: int, allocate: Allocate) -> list[Array]:
     Raises:
         MediaError: damaged, of an unknown format, or without a single sample.
     """
-    samples = _through_libsndfile(file)
-    if samples is None:
+    return _kept(_joined(list(stream_sound(file, _READ_SECONDS))), allocate)
+
+
+def stream_sound(file: int, seconds: float) -> Iterator[Samples]:
+    """The first `seconds` of a recording as `decode_sound` has them, in pieces, as they are decoded.
+
+    Raises:
+        MediaError: damaged or of an unknown format.
+    """
+    os.lseek(file, 0, os.SEEK_SET)
+    try:
+        source = soundfile.SoundFile(file, closefd=False)
+    except soundfile.LibsndfileError:
+        yield from _through_ffmpeg(file, seconds)
+        return
+    with source:
         try:
-            samples = decode_stream(file)
-        except UnreadableError as error:
+            yield from _heard(_blocks(source, seconds), source.samplerate)
+        except soundfile.LibsndfileError as error:
             raise _damaged() from error
-    return _kept(samples, allocate)
 
 
 def decode_pcm16(file: int, allocate: Allocate) -> list[Array]:
@@ -62,7 +75,8 @@ def decode_pcm16(file: int, allocate: Allocate) -> list[Array]:
     if os.fstat(file).st_size % 2:
         raise MediaError("pcm16 must have two bytes per sample.")
     values = np.frombuffer(os.pread(file, 2 * _READ_SECONDS * PCM16_RATE, 0), "<i2")
-    return _kept(_heard(iter([values[:, None].astype(np.float32) / np.float32(32768)]), PCM16_RATE), allocate)
+    heard = _heard(iter([values[:, None].astype(np.float32) / np.float32(32768)]), PCM16_RATE)
+    return _kept(_joined(list(heard)), allocate)
 
 
 def decode_stream(file: int) -> Samples:
@@ -72,14 +86,24 @@ def decode_stream(file: int) -> Samples:
         UnreadableError: there is none, or it cannot be decoded.
         MediaError: what it holds is no sound that could be heard.
     """
+    return _joined(list(_frames_heard(file, _READ_SECONDS)))
+
+
+def _through_ffmpeg(file: int, seconds: float) -> Iterator[Samples]:
+    try:
+        yield from _frames_heard(file, seconds)
+    except UnreadableError as error:
+        raise _damaged() from error
+
+
+def _frames_heard(file: int, seconds: float) -> Iterator[Samples]:
     with opened(file) as container:
         if not container.streams.audio:
             raise UnreadableError("no sound")
         frames = decoded(container, only(container, container.streams.audio[0]))
         first = next(frames, None)
-        if first is None:
-            return np.empty(0, np.float32)
-        return _heard(_frame_blocks(chain([first], frames), first), first.sample_rate)
+        if first is not None:
+            yield from _heard(_frame_blocks(chain([first], frames), first, seconds), first.sample_rate)
 
 
 def _kept(samples: Samples, allocate: Allocate) -> list[Array]:
@@ -91,30 +115,16 @@ def _kept(samples: Samples, allocate: Allocate) -> list[Array]:
     return [room]
 
 
-def _through_libsndfile(file: int) -> Samples | None:
-    """The sound, or None if libsndfile does not know the format."""
-    os.lseek(file, 0, os.SEEK_SET)
-    try:
-        source = soundfile.SoundFile(file, closefd=False)
-    except soundfile.LibsndfileError:
-        return None
-    with source:
-        try:
-            return _heard(_blocks(source), source.samplerate)
-        except soundfile.LibsndfileError as error:
-            raise _damaged() from error
-
-
-def _blocks(source: soundfile.SoundFile) -> Iterator[Samples]:
-    left, step = _READ_SECONDS * source.samplerate, max(1, _BLOCK_VALUES // source.channels)
+def _blocks(source: soundfile.SoundFile, seconds: float) -> Iterator[Samples]:
+    left, step = round(seconds * source.samplerate), max(1, _BLOCK_VALUES // source.channels)
     while left > 0 and len(block := source.read(min(left, step), dtype="float32", always_2d=True)):
         yield block
         left -= len(block)
 
 
-def _frame_blocks(frames: Iterator[Any], first: Any) -> Iterator[Samples]:
+def _frame_blocks(frames: Iterator[Any], first: Any, seconds: float) -> Iterator[Samples]:
     """The frames' samples as `[frames, channels]`, all with the rate and channels of the first one."""
-    left, shape = _READ_SECONDS * first.sample_rate, None
+    left, shape = round(seconds * first.sample_rate), None
     for frame in frames:
         if shape != (shape := (frame.format.name, frame.layout.name, frame.sample_rate)):
             converter = av.AudioResampler("flt", first.layout, first.sample_rate)
@@ -127,19 +137,24 @@ def _frame_blocks(frames: Iterator[Any], first: Any) -> Iterator[Samples]:
             return
 
 
-def _heard(blocks: Iterator[Samples], rate: int) -> Samples:
-    """Mono at SAMPLE_RATE of blocks `[frames, channels]` at `rate`. In a stream, so that only the result is held."""
+def _heard(blocks: Iterator[Samples], rate: int) -> Iterator[Samples]:
+    """Mono at SAMPLE_RATE of blocks `[frames, channels]` at `rate`, as they come."""
     if rate not in _RATES:
         raise MediaError(f"a sample rate of {rate} Hz is not supported.")
     mono = (_finite(block.mean(axis=1)) for block in blocks)
     if rate == SAMPLE_RATE:
-        return _joined(list(mono))
-    resampler, length, pieces = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32", quality="HQ"), 0, []
+        yield from mono
+        return
+    resampler, length, made = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32", quality="HQ"), 0, 0
     for block in mono:
         length += len(block)
-        pieces.append(resampler.resample_chunk(block))
-    pieces.append(resampler.resample_chunk(np.empty(0, np.float32), last=True))
-    return _fitted(_joined(pieces), math.ceil(length * (SAMPLE_RATE / rate)))
+        piece = resampler.resample_chunk(block)
+        made += len(piece)
+        yield piece
+    # soxr rounds a length where librosa rounds it up, with silence.
+    rest = math.ceil(length * (SAMPLE_RATE / rate)) - made
+    last = resampler.resample_chunk(np.empty(0, np.float32), last=True)[:rest]
+    yield np.pad(last, (0, rest - len(last)))
 
 
 def _finite(samples: Samples) -> Samples:
@@ -150,11 +165,6 @@ def _finite(samples: Samples) -> Samples:
 
 def _joined(pieces: list[Samples]) -> Samples:
     return np.concatenate(pieces) if pieces else np.empty(0, np.float32)
-
-
-def _fitted(samples: Samples, length: int) -> Samples:
-    """soxr rounds a length where librosa rounds it up, with silence."""
-    return np.pad(samples[:length], (0, max(0, length - len(samples))))
 
 
 def _damaged() -> MediaError:

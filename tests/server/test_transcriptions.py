@@ -59,7 +59,7 @@ async def test_json_through_the_sdk(file_format: str) -> None:
     prompt = "Please give the ASR results of the given speech. The speech is in German.\nNames: Ola."
     assert [content[1]["text"] for content in asked] == [prompt] * 2
     assert all(isinstance(content[0], Sound) for content in asked)
-    assert all(request["temperature"] == 0 for request in engine.requests)
+    assert all(request["temperature"] == 0 and "model" not in request for request in engine.requests)
 
 
 @pytest.mark.parametrize(
@@ -95,6 +95,7 @@ async def test_verbose_json_through_the_sdk() -> None:
             model=MODEL, file=recording(), response_format="verbose_json", timestamp_granularities=["segment"]
         )
     TranscriptionVerbose.model_validate(answer.model_dump(), strict=True)
+    assert engine.requests[0]["model"] == MODEL
     assert (answer.text, answer.language, answer.duration) == ("Hi", "unknown", 2.0)
     assert answer.segments is not None
     (segment,) = answer.segments
@@ -273,6 +274,24 @@ async def test_a_long_recording_is_heard_a_few_segments_at_a_time() -> None:
         assert await engine.running() == len(engine.requests) == 4
         engine.gates[1].set()
     assert texts == [" ".join(["Hello there."] * 20) + "\n"]
+
+
+async def test_so_many_recordings_and_no_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.transcriptions.MOST_RECORDINGS", 1)
+    engine = ScriptedEngine(SAID, gates={0: anyio.Event()})
+    async with served(engine) as server:
+        async with anyio.create_task_group() as group:
+
+            async def ask() -> None:
+                assert (await server.http.post(URL, **form())).status_code == 200
+
+            group.start_soon(ask)
+            await engine.started.wait()
+            refused = await server.http.post(URL, **form(stream="true"))
+            assert check_error(refused, 503)["code"] == "server_busy"
+            assert int(refused.headers["retry-after"]) > 0
+            engine.gates[0].set()
+        assert (await server.http.post(URL, **form())).status_code == 200
 
 
 @pytest.mark.parametrize("stream", ["true", "false"])
