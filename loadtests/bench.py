@@ -1,8 +1,9 @@
 """`python -m loadtests.bench`: what our server costs and gains, from one run on one machine.
 
 Speech with a scripted model and voice, against its targets, and over worker processes. Attachments, against plain
-ffmpeg. Then rates and waits against vLLM's own server with the same plugin, checkpoint and engine options, rates against
-the same modules in plain PyTorch, and spoken answers of several streams. Whatever is compared takes turns, and an idle server costs nothing.
+ffmpeg. Then rates and waits against vLLM's own server with the same plugin, checkpoint and engine options, rates
+against the same modules in plain PyTorch, and spoken answers of several streams. Whatever is compared takes turns, and
+an idle server costs nothing.
 """
 
 from __future__ import annotations

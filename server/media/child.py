@@ -101,8 +101,8 @@ def _refusal(error: MediaError, cause: BaseException | None) -> bytes:
 
 def main() -> None:
     gateway = socket.socket(fileno=int(sys.argv[1]))
+    import_all()  # first, since it makes no threads, and since root in a namespace cannot read what others own
     hidden = sandbox.leave_network()
-    _import_all()
     hidden = sandbox.leave_files() and hidden
     sandbox.limit_all()
     gateway.send(json.dumps({"ready": hidden}).encode())
@@ -118,7 +118,7 @@ def main() -> None:
             os.close(files[0])
 
 
-def _import_all() -> None:
+def import_all() -> None:
     """Everything that a job may need: later there are no files to import from."""
     import av
     from PIL import Image as Pillow

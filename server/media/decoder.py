@@ -27,7 +27,10 @@ import server
 from server.media.errors import MediaError, too_large
 from server.media.job import Array, Job
 
-_PACKAGE_ROOT = Path(server.__file__).parent.parent
+PACKAGE_ROOT = Path(server.__file__).parent.parent
+"""From here a child finds this package without its being installed."""
+ENVIRONMENT = {"LC_ALL": "C.UTF-8", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+"""All that a child gets of it."""
 _LONGEST_MESSAGE = 8192
 _MOST_ARRAYS = 2
 _DTYPES = ("uint8", "float32")
@@ -51,9 +54,8 @@ class Decoder:
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "server.media.child", str(theirs.fileno())],
-                # From the folder that holds this package: the child finds it there without being installed.
-                cwd=_PACKAGE_ROOT,
-                env={"LC_ALL": "C.UTF-8", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"},
+                cwd=PACKAGE_ROOT,
+                env=ENVIRONMENT,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
