@@ -16,7 +16,7 @@ need() { # need COMMAND PACKAGE WHY
         fail "'$1' is missing ($3). Install the package '$2', for example: sudo apt-get install $2"
     fi
 }
-need ffmpeg ffmpeg "reads videos and most sound"
+need ffmpeg ffmpeg "makes the files that tests and benchmarks attach"
 need g++ g++ "vLLM compiles its kernels with it on CPUs"
 if ! command -v espeak-ng >/dev/null; then # only the tests' second voice
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then

@@ -73,7 +73,7 @@ async def vllm_engine(arguments: Namespace) -> AsyncIterator[VllmEngine]:
         # As in vLLM's own server: searching for garbage among all that was loaded would hold every answer up.
         gc.collect()
         gc.freeze()
-        yield VllmEngine(client, state, arguments)
+        yield VllmEngine(client, state)
 
 
 def set_defaults(arguments: Namespace, model: ModelConfig) -> None:
@@ -93,14 +93,14 @@ def senses(client: EngineClient) -> frozenset[str]:
 class VllmEngine:
     """Implements `engine.api.Engine`."""
 
-    def __init__(self, client: EngineClient, state: State, arguments: Namespace) -> None:
+    def __init__(self, client: EngineClient, state: State) -> None:
         self._client, self._started = client, int(time())
         self._serving = state.openai_serving_chat
         self._responses = state.openai_serving_responses
         tool_parser = getattr(self._serving.parser_cls, "tool_parser_cls", None)
         self._call_start: str = getattr(tool_parser, "tool_call_start_token", "")
         self._without_tools = self._serving
-        if not arguments.reasoning_parser:
+        if not state.args.reasoning_parser:
             # Looking for calls in every piece of text costs something, and no tool of ours is in these.
             self._without_tools = copy(self._serving)
             self._without_tools.parser_cls = None

@@ -1,9 +1,9 @@
 """`python -m loadtests.bench`: what our server costs and gains, from one run on one machine.
 
-Speech with a scripted model and voice, against its targets, and over worker processes. Then rates and waits against
-vLLM's own server with the same plugin, checkpoint and engine options, rates against the same modules in plain PyTorch,
-spoken answers of several streams, texts spoken and recordings transcribed. Whatever is compared takes turns, and an
-idle server costs nothing.
+Speech with a scripted model and voice, against its targets, and over worker processes. Attachments, against plain
+ffmpeg. Then rates and waits against vLLM's own server with the same plugin, checkpoint and engine options, rates
+against the same modules in plain PyTorch, spoken answers of several streams, texts spoken and recordings transcribed.
+Whatever is compared takes turns, and an idle server costs nothing.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import httpx
 from loadtests.child import Child, child
 from loadtests.figures import Comparison, Phase, Speedup
 from loadtests.machine import facts
+from loadtests.media import report as media_report
 from loadtests.questions import chat
 from loadtests.report import against_plain, against_stock
 from loadtests.servers import Server, ours, stock
@@ -108,7 +109,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.only in (None, "workers"):
         say("speech over worker processes and Redis")
         print(f"\nSpeech over worker processes\n\n{workers_report(markdown=options.markdown)}", flush=True)
-    if options.only in ("speech", "workers"):
+    if options.only in (None, "media"):
+        say("attachments")
+        print(f"\nAttachments\n\n{media_report(markdown=options.markdown)}", flush=True)
+    if options.only in ("speech", "workers", "media"):
         return
     with ExitStack() as stack:
         say("starting our server")
@@ -165,7 +169,7 @@ def parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, list[str
     parser.add_argument("--users", type=numbers, default=[1, 8, 16], help="loads for plain PyTorch (default: 1,8,16)")
     parser.add_argument(
         "--only",
-        choices=("text", "image", "plain", "speech", "workers", "stories", "speech-route", "transcription"),
+        choices=("text", "image", "plain", "speech", "workers", "media", "stories", "speech-route", "transcription"),
         help="one part instead of all",
     )
     parser.add_argument("--markdown", action="store_true", help="tables for LOG.md")

@@ -36,13 +36,14 @@ class PatientConnection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        goes_on = self._in_head
         super().data_received(data)
         if self.transport.is_closing() or self.transport.get_protocol() is not self:  # now a WebSocket
             return
         if self.cycle is None or self.cycle.response_complete:
             # Any byte has ended uvicorn's own timer for idle connections.
             self._wait_for_head()
-        if self._in_head:
+        if self._in_head and goes_on:
             self._head_bytes += len(data)
             if self._head_bytes > HEAD_BYTES:
                 self.send_400_response("The headers are too large.")
@@ -54,7 +55,8 @@ class PatientConnection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._in_head = False
         self._stop_head_timer()
-        self._stop_answer_timer()
+        if not self.flow.write_paused:  # a request sent ahead is no sign that the answer before it is read
+            self._stop_answer_timer()
         super().on_headers_complete()
 
     def pause_writing(self) -> None:

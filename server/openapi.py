@@ -39,7 +39,7 @@ def answers(answer: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
         200: {
             "description": "The answer: whole, or with `stream` as server-sent events.",
             "model": answer,
-            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+            "content": {"text/event-stream": {}},
         }
     }
 

@@ -63,7 +63,7 @@ class AudioRoutes:
         """Take what knows the served models."""
         from engine.client import VllmEngine
 
-        self._engine = VllmEngine(engine_client, state, args)
+        self._engine = VllmEngine(engine_client, state)
 
 
 def audio_app(parts: Parts) -> FastAPI:

@@ -20,4 +20,4 @@ def reaching(error: type[Exception]) -> Iterator[None]:
         with anyio.fail_after(PATIENCE):
             yield
     except (RedisError, OSError, ValueError) as cause:  # the last one: what is kept is damaged
-        raise error(f"Redis: {cause!r}") from cause
+        raise error(f"Redis: {type(cause).__name__}: {cause}") from cause

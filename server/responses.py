@@ -42,7 +42,7 @@ class _Fields(BaseModel):
 
     @model_validator(mode="after")
     def _fit_together(self) -> _Fields:
-        items = self.input if isinstance(self.input, list) else [{}]
+        items = self.input if isinstance(self.input, list) else []
         if (
             not self.input
             or not isinstance(self.input, str | list)

@@ -83,4 +83,6 @@ def take_unheeded(body: dict[str, Any], fields: type[Unheeded], keep: Container[
             body.pop(name, None)
     if isinstance(options := body.get("stream_options"), dict) and "include_obfuscation" in options:
         StreamOptions.model_validate(options)
-        body["stream_options"] = {name: value for name, value in options.items() if name != "include_obfuscation"}
+        del options["include_obfuscation"]
+        if not options:
+            del body["stream_options"]

@@ -67,4 +67,4 @@ async def scripted_vllm(model: Path, *options: str) -> tuple[VllmEngine, Scripte
     state: Any = State()
     await init_app_state(core, state, arguments, ("generate",))
     install()
-    return VllmEngine(core, state, arguments), core
+    return VllmEngine(core, state), core

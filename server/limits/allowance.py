@@ -142,11 +142,11 @@ class Allowance:
             return
         try:
             await self._charge(draw)
-        except BaseException as error:
+        except LedgerError:
+            logger.exception("%g s of speech could not be counted", seconds)
+        except BaseException:  # cancelled: the end of the request counts them
             self._unheard += seconds
-            if not isinstance(error, LedgerError):
-                raise
-            logger.exception("Speech could not be counted")
+            raise
 
 
 def _check(standing: Standing) -> None:

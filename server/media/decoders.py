@@ -18,12 +18,17 @@ class Decoders:
         self._slots = CapacityLimiter(most or os.cpu_count() or 1)
         self.idle: list[Decoder] = []
         """Processes that wait for a file."""
+        self._busy: set[Decoder] = set()
         self._closed = False
 
     def warm_up(self) -> None:
         """Have a process ready, so that the first file does not wait for one to start. Returns at once."""
         if not self.idle and not self._closed:
             self.idle.append(Decoder())
+
+    def processes(self) -> list[int]:
+        """Their ids."""
+        return [decoder.pid for decoder in (*self.idle, *self._busy)]
 
     async def decode(self, file: int, job: Job, seconds: float, grant: Grant) -> list[Array]:
         """What `file` holds, once a process is free for it. Cancelling it kills the process that is at work.
@@ -33,9 +38,11 @@ class Decoders:
         """
         async with self._slots:
             decoder = await self._ready()
+            self._busy.add(decoder)
             try:
                 return await decoder.decode(file, job, seconds, grant)
             finally:
+                self._busy.discard(decoder)
                 if decoder.usable and not self._closed:
                     self.idle.append(decoder)
                 else:

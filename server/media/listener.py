@@ -18,10 +18,10 @@ _CPU_SECONDS = 900.0
 
 
 def main() -> None:
-    sandbox.leave_network()
     import_all()
     from server.media.sound import stream_sound
 
+    sandbox.leave_network()
     sandbox.leave_files()
     sandbox.limit_all()
     sandbox.limit_cpu(_CPU_SECONDS)

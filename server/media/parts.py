@@ -72,6 +72,10 @@ class Attachments:
         self._shelf = Shelf(self.limits.kept_bytes, group, self._count)
         return self
 
+    def processes(self) -> list[int]:
+        """Ids of the decoder processes."""
+        return self._decoders.processes()
+
     def warm_up(self) -> None:
         """Start a decoder process now, so that the first attachment does not wait for that. Returns at once."""
         self._decoders.warm_up()

@@ -25,16 +25,14 @@ def leave_network() -> bool:
 
 
 def leave_files() -> bool:
-    """Make an empty folder the root of all paths, after everything is imported. Needs `leave_network` to have worked,
-    or root."""
-    path = tempfile.mkdtemp(prefix="ola-empty-")
+    """Make an empty folder the root of all paths, after everything is imported. False unless `leave_network` has
+    worked, or this is root."""
     try:
+        path = tempfile.mkdtemp(prefix="ola-empty-")
         os.chdir(path)
-    finally:
         os.rmdir(path)
-    try:
         os.chroot(".")
-    except PermissionError:
+    except OSError:
         return False
     return True
 

@@ -17,6 +17,8 @@ HELLO: dict[str, Any] = {
 SPOKEN: dict[str, Any] = {"modalities": ["text", "audio"], "audio": {"voice": "alloy", "format": "pcm16"}}
 PARAMETERS = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 FUNCTION: dict[str, Any] = {"name": "weather", "description": "The weather in a city.", "parameters": PARAMETERS}
+FORCED: dict[str, Any] = FUNCTION | {"strict": True, "parameters": {"const": {"city": "Rome"}}}
+"""A call that can only be written in one way: the demo model would fill its arguments with spaces."""
 SAID = "Let me look."
 CALL = f'{SAID} <tool_call>\n{{"name": "weather", "arguments": {{"city": "Rome"}}}}\n</tool_call>'
 CALLING: dict[str, Any] = {"structured_outputs": {"choice": [CALL]}}

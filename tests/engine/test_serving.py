@@ -116,6 +116,13 @@ async def test_no_field_is_ignored(engine: VllmEngine, core: ScriptedCore, field
     assert core.prompts == []
 
 
+async def test_what_vllm_checks_past_its_models_is_a_refusal(engine: VllmEngine) -> None:
+    tool = {"type": "function", "name": "weather", "parameters": {}, "strict": False}
+    with pytest.raises(EngineError) as refusal:
+        await engine.respond({"input": "Hi", "tools": [tool], "tool_choice": {"type": "function", "name": "other"}})
+    assert (refusal.value.status, refusal.value.param) == (400, "tool_choice")
+
+
 async def test_an_unknown_model_is_no_reason_to_tell_paths(engine: VllmEngine) -> None:
     for ask in (engine.chat(HELLO | {"model": "nobody"}), engine.respond({"input": "Hello.", "model": "nobody"})):
         with pytest.raises(EngineError) as refusal:

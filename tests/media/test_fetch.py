@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import ssl
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 
 import anyio
 import pytest
@@ -342,3 +344,81 @@ async def test_the_host_that_a_url_means(url: str, host: str) -> None:
 
 def test_the_default_port_is_the_only_one() -> None:
     assert FetchLimits(10).ports == {443}
+
+
+# Hosts that the operator lists
+
+
+@asynccontextmanager
+async def plain_site(answer: bytes) -> AsyncGenerator[int, None]:
+    """The port of a site without TLS."""
+
+    async def serve(stream: anyio.abc.SocketStream) -> None:
+        async with stream:
+            await stream.receive()
+            await stream.send(answer)
+
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    async with listener, anyio.create_task_group() as group:
+        group.start_soon(listener.serve, serve)
+        yield listener.extra(anyio.abc.SocketAttribute.local_port)
+        group.cancel_scope.cancel()
+
+
+async def test_a_listed_host_may_be_an_inner_one_and_without_tls() -> None:
+    async with plain_site(reply(b"x")) as port:
+        fetch = UrlFetcher(FetchLimits(10, hosts=frozenset({f"127.0.0.1:{port}"})))
+        assert await fetched(fetch, f"http://127.0.0.1:{port}/file") == b"x"
+
+
+async def test_a_listed_host_with_tls() -> None:
+    async with site(reply(b"x")) as served:
+        fetch = served.fetcher(hosts=frozenset({f"{NAME}:{served.port}"}))
+        assert await fetched(fetch, served.url()) == b"x"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://other.test/",
+        "https://files.test:444/",
+        "http://files.test:443/",
+        "https://files.test.other.test/",
+        "https://xfiles.test/",
+        "https://8.8.8.8/",
+        "http://10.0.0.5/",
+        "http://10.0.0.5:9001/",
+        "http://0xa.0.0.5:9000/",
+        "http://[::ffff:10.0.0.5]:9000/",
+    ],
+)
+async def test_with_a_list_nothing_else_is_fetched(url: str) -> None:
+    names = Names({})
+    fetch = UrlFetcher(FetchLimits(10, hosts=frozenset({"files.test", "10.0.0.5:9000"})), CheckedNetwork(names))
+    assert (await refusal(fetch, url)).why == "this server does not fetch from that host."
+    assert names.asked == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://FILES.test", "http://files.test", "http://files.test:80/", "http://10.0.0.5:9000/", "http://[::1]:8/"],
+)
+async def test_spellings_of_a_listed_host(url: str) -> None:
+    names = Names({})
+    hosts = frozenset({"files.test", "10.0.0.5:9000", "[::1]:8"})
+    assert (await refusal(UrlFetcher(FetchLimits(10, hosts=hosts), CheckedNetwork(names)), url)).why == UNREACHED
+    assert len(names.asked) == 1
+
+
+async def test_time_grows_with_what_has_come() -> None:
+    """A large file may take long, a slow one may not."""
+    async with site(chunked(*[b"x" * 400] * 5)) as served:
+        fetch = served.fetcher(max_bytes=10_000, seconds=0.2, bytes_per_second=1)
+        gone = anyio.Event()
+
+        async def slow(_: bytes) -> None:
+            with anyio.move_on_after(0.1):
+                await gone.wait()
+
+        with anyio.fail_after(5):
+            await fetch(served.url(), slow)

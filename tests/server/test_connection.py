@@ -180,6 +180,24 @@ async def test_a_client_that_stops_reading_a_long_answer() -> None:
 
 
 @pytest.mark.usefixtures("impatient")
+async def test_a_client_that_does_not_read_but_asks_on() -> None:
+    engine = ScriptedEngine(["x" * 100_000] * 1000)
+    body = b'{"stream": true, "messages": [{"role": "user", "content": "Hi"}]}'
+    request = HEAD + b"content-length: %d\r\n\r\n" % len(body) + body
+    async with served(engine) as server, await connect(server) as connection:
+        await connection.send(request)
+        produced = -1
+        while produced != engine.generated:  # until back-pressure reaches the engine
+            produced = engine.generated
+            await anyio.sleep(0.05)
+        await connection.send(request)
+        with anyio.fail_after(5):
+            while await engine.running():  # noqa: ASYNC110 - the client looks away
+                await anyio.sleep(0.01)
+    assert len(engine.requests) == 1
+
+
+@pytest.mark.usefixtures("impatient")
 async def test_a_client_that_reads_slowly_gets_everything() -> None:
     engine = ScriptedEngine(["x" * 100_000] * 20)
     async with (

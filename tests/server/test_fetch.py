@@ -9,9 +9,11 @@ from typing import Any
 import httpx
 import pytest
 from PIL import Image as Pillow
+from pydantic import ValidationError
 
 from engine.api import Image
 from server.media.fetch import FetchLimits, UrlFetcher
+from server.settings import Settings
 from tests.media.site import reply, site
 from tests.scripted_engine import ScriptedEngine
 from tests.server.served import ASK, Served, served
@@ -77,6 +79,36 @@ async def test_the_setting_for_attachments_bounds_what_is_fetched(fetchers: Any)
             response = await ask_about(server, elsewhere.url())
     assert response.status_code == 413
     assert response.json()["error"]["message"].endswith("the attachment is larger than 10 bytes.")
+
+
+@pytest.mark.parametrize("given", ["files.test, 10.0.0.5:9000,[::1]:8", ("files.test", "10.0.0.5:9000", "[::1]:8")])
+def test_hosts_may_be_listed(given: Any) -> None:
+    assert Settings(fetch_urls=given).fetch_urls == ("files.test", "10.0.0.5:9000", "[::1]:8")
+
+
+@pytest.mark.parametrize(("given", "meant"), [("true", True), ("False", False), ("", False), ("on", True)])
+def test_or_all_or_none_allowed(given: Any, meant: bool) -> None:
+    assert Settings(fetch_urls=given).fetch_urls is meant
+
+
+@pytest.mark.parametrize("given", ["https://files.test", "files.test/x", "a b", "user@files.test"])
+def test_a_list_of_anything_else_ends_the_start(given: Any) -> None:
+    with pytest.raises(ValidationError, match="is no host"):
+        Settings(fetch_urls=given)
+
+
+async def test_only_listed_hosts_are_asked(fetchers: Any) -> None:
+    limits: list[FetchLimits] = []
+
+    def make(given: FetchLimits) -> UrlFetcher:
+        limits.append(given)
+        return UrlFetcher(given)
+
+    fetchers(make)
+    async with served(ScriptedEngine(), fetch_urls="files.test") as server:
+        response = await ask_about(server, "https://other.test/picture.png")
+    assert limits[0].hosts == {"files.test"}
+    assert response.json()["error"]["message"].endswith("this server does not fetch from that host.")
 
 
 async def test_the_fetcher_is_closed_with_the_app(fetchers: Any) -> None:

@@ -30,7 +30,16 @@ async def test_what_changes_no_answer_is_taken_and_goes_no_further() -> None:
     async with served(ScriptedEngine()) as server:
         body = ASK | UNHEEDED | {"stream": True, "stream_options": {"include_obfuscation": False}}
         assert (await server.http.post(CHAT, json=body)).status_code == 200
-    assert server.engine.requests == [ASK | {"stream": True, "stream_options": {}}]
+        also = {"include_usage": True, "include_obfuscation": True}
+        assert (await server.http.post(CHAT, json=body | {"stream_options": also})).status_code == 200
+        body = {"input": "Hi", "stream": True, "stream_options": {"include_obfuscation": False}}
+        assert (await server.http.post("/v1/responses", json=body)).status_code == 200
+    streamed = ASK | {"stream": True}
+    assert server.engine.requests == [
+        streamed,
+        streamed | {"stream_options": {"include_usage": True}},
+        {"input": "Hi", "stream": True},
+    ]
 
 
 @pytest.mark.parametrize(

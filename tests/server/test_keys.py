@@ -148,7 +148,7 @@ def test_writers_do_not_lose_each_others_keys(tmp_path: Path) -> None:
 
 @pytest.fixture(params=["file", "redis"])
 def at(request: pytest.FixtureRequest, tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setenv("OLA_REDIS_URL", f"{redis_url}/1")
+    monkeypatch.setenv("OLA_REDIS_URL", f"{redis_url}?db=1")
     monkeypatch.setenv("OLA_KEYS", "redis" if request.param == "redis" else str(tmp_path / "deep" / "keys.json"))
     return str(request.param)
 
