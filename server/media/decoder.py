@@ -116,7 +116,10 @@ class Decoder:
             if "why" in reply:
                 _log.warning("%s of %d bytes: %s", job.kind, os.fstat(file).st_size, reply["log"])
                 raise MediaError(reply["why"], status=reply["status"])
-            return [_mapped(result, *spec) for result, spec in zip(files, reply["arrays"], strict=True)]
+            arrays = [_mapped(result, *spec) for result, spec in zip(files, reply["arrays"], strict=True)]
+            if sum(array.nbytes for array in arrays) != granted:
+                raise RuntimeError("a decoder process gives less or more than it asked for")
+            return arrays
         finally:
             for result in files:
                 os.close(result)

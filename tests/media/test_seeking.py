@@ -93,7 +93,7 @@ NOT_SEEKABLE = {
     "a gradual refresh instead of key frames": ("v.mkv", (*CLIP, *x264("keyint=12:intra-refresh=1"))),
     "open GOP, mp4": ("v.mp4", (*CLIP, *x264("keyint=12:bframes=3:open-gop=1:min-keyint=1"))),
     "open GOP, matroska": ("v.mkv", (*CLIP, *x264("keyint=12:bframes=3:open-gop=1:min-keyint=1"))),
-    "packets that show nothing": ("v.webm", (*CLIP, "-c:v", "libvpx", "-g", "12", "-deadline", "realtime")),
+    "packets that show nothing": ("v.webm", (*CLIP, "-t", "12", "-c:v", "libvpx", "-g", "12", "-deadline", "realtime")),
     "a container without an index": ("v.ts", (*CLIP, *x264("keyint=12"))),
     "a codec that packs frames": ("v.avi", (*CLIP, "-c:v", "mpeg4", "-g", "12")),
     "one key frame": ("v.mp4", (*CLIP, *x264("keyint=2000:scenecut=0"))),
