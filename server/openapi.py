@@ -12,7 +12,10 @@ from server.schemas import ErrorBody
 _COMPONENTS = "#/components/schemas/"
 _ERRORS = {
     400: "The request cannot be served as it is; `param` names what is wrong.",
+    401: "There is no key, or it is not valid.",
+    403: "This key, or this page, may not do that.",
     404: "What the request names is not there.",
+    408: "The body came too slowly.",
     409: "The name is taken.",
     413: "The body or an attachment is over its limit.",
     415: "The body is not declared as what this route reads.",
@@ -20,7 +23,7 @@ _ERRORS = {
     500: "A fault of the server.",
     503: "The server, or something that it needs, does not answer now.",
 }
-_ALWAYS, _WITH_BODY, _WITH_NAME = (500, 503), (400, 404, 409, 413, 415, 429), (400, 404)
+_ALWAYS, _WITH_BODY, _WITH_NAME = (401, 403, 429, 500, 503), (400, 404, 408, 409, 413, 415), (400, 404)
 
 
 def reads(body: type[BaseModel]) -> dict[str, Any]:
