@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
+import ffmpeg
 import numpy as np
 from PIL import Image
 
@@ -66,16 +67,13 @@ def report(*, markdown: bool) -> str:
 def video(folder: Path) -> Path:
     """An hour of 1080p with sound: a minute, sixty times."""
     minute, names, hour = folder / "minute.mp4", folder / "names", folder / "hour.mp4"
-    clip = "-f lavfi -i testsrc2=size=1920x1080:rate=25:duration=60 -f lavfi -i sine=sample_rate=48000:duration=60"
-    codecs = "-c:v libx264 -preset veryfast -crf 28 -pix_fmt yuv420p -c:a aac -b:a 96k"
-    ffmpeg(*clip.split(), *codecs.split(), str(minute))
+    shown = ffmpeg.input("testsrc2=size=1920x1080:rate=25:duration=60", format="lavfi")
+    heard = ffmpeg.input("sine=sample_rate=48000:duration=60", format="lavfi")
+    pictures, sound = {"c:v": "libx264", "preset": "veryfast", "crf": 28, "pix_fmt": "yuv420p"}, {"c:a": "aac"}
+    ffmpeg.output(shown, heard, str(minute), **pictures, **sound, audio_bitrate="96k").run(quiet=True)
     names.write_text("file minute.mp4\n" * MINUTES)
-    ffmpeg("-f", "concat", "-i", str(names), "-c", "copy", str(hour))
+    ffmpeg.input(str(names), format="concat").output(str(hour), c="copy").run(quiet=True)
     return hour
-
-
-def ffmpeg(*arguments: str) -> None:
-    subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-y", *arguments], check=True)
 
 
 async def ours(hour: Path) -> Cost:
@@ -156,14 +154,16 @@ def processor(process: Path) -> float:
 def plain(hour: Path) -> Cost:
     """ffmpeg, told to do the same: the frames out of all frames, and the beginning of the sound."""
     wanted = "+".join(f"eq(n,{index})" for index in np.unique(np.linspace(0, FRAMES - 1, 64, dtype=int)))
-    frames = f"-map 0:v -vf select='{wanted}' -fps_mode passthrough -f rawvideo -pix_fmt rgb24 /dev/null"
-    sound = f"-map 0:a -t {SECONDS} -ac 1 -ar 16000 -f f32le /dev/null"
-    return run("ffmpeg, select and sound", ["-i", str(hour), *frames.split(), *sound.split()])
+    opened = ffmpeg.input(str(hour))
+    raw = {"format": "rawvideo", "pix_fmt": "rgb24", "fps_mode": "passthrough"}
+    frames = opened.video.filter("select", wanted).output("/dev/null", **raw)
+    sound = opened.audio.output("/dev/null", t=SECONDS, ac=1, ar=16_000, format="f32le")
+    command = ffmpeg.merge_outputs(frames, sound).overwrite_output().global_args("-v", "error", "-nostdin").compile()
+    return run("ffmpeg, select and sound", command)
 
 
-def run(what: str, arguments: list[str]) -> Cost:
+def run(what: str, command: list[str]) -> Cost:
     before, started = cpu_of(resource.RUSAGE_CHILDREN), perf_counter()
-    command = ["ffmpeg", "-nostdin", "-v", "error", "-y", *arguments]
     with subprocess.Popen(command) as process, watching(lambda: [process.pid]) as peaks:
         status = process.wait()
     assert status == 0

@@ -26,7 +26,7 @@ from server.parts import Parts
 from server.settings import Settings
 from server.speech import add_speech
 from server.speech_stream import add_speech_stream
-from server.store import MemoryStore
+from server.store import MAX_ANSWERS, MemoryStore
 from server.voicing import speaking
 
 
@@ -50,7 +50,7 @@ class AudioRoutes:
             assert self._engine is not None
             settings = Settings()
             async with speaking(settings) as speaker:
-                store = MemoryStore(settings.audio_ttl_seconds, settings.max_stored_answers)
+                store = MemoryStore(settings.audio_ttl_seconds, MAX_ANSWERS)
                 self._route.app = audio_app(
                     Parts(settings, self._engine, speaker, store, Metrics(), Attachments(MediaLimits()))
                 )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from server.settings import Settings
-from server.store import MemoryStore, Store, StoreError, new_audio_id
+from server.store import MAX_ANSWERS, MemoryStore, Store, StoreError, new_audio_id
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -87,7 +87,7 @@ async def answer_store(settings: Settings) -> AsyncGenerator[Store, None]:
         StoreError: Redis does not answer, its URL is none, or its client is not installed.
     """
     if settings.redis_url is None:
-        yield MemoryStore(settings.audio_ttl_seconds, settings.max_stored_answers)
+        yield MemoryStore(settings.audio_ttl_seconds, MAX_ANSWERS)
         return
     try:
         from redis.asyncio import Redis
@@ -98,7 +98,7 @@ async def answer_store(settings: Settings) -> AsyncGenerator[Store, None]:
     except ValueError as error:
         raise StoreError(f"OLA_REDIS_URL: {error}") from error
     async with client as redis:
-        store = RedisStore(redis, settings.audio_ttl_seconds, settings.max_stored_answers)
+        store = RedisStore(redis, settings.audio_ttl_seconds, MAX_ANSWERS)
         await store.transcript(new_audio_id())  # a wrong address is known now
         yield store
 

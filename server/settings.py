@@ -180,11 +180,6 @@ class Settings(BaseSettings):
         gt=0,
         description="How long a spoken answer can be named by its audio id. Only its transcript is kept.",
     )
-    max_stored_answers: int = Field(
-        default=10_000,
-        ge=1,
-        description="Spoken answers remembered at a time; the oldest go first. Bounds their memory.",
-    )
     max_first_sound_seconds: float = Field(
         default=3.0,
         ge=0,
@@ -195,11 +190,6 @@ class Settings(BaseSettings):
         default=20.0,
         gt=0,
         description="Sound that is made ahead of a listener who does not take it. Bounds an answer's memory.",
-    )
-    idle_flush_seconds: float = Field(
-        default=0.3,
-        gt=0,
-        description="How long a finished sentence waits for the word after it when the model pauses.",
     )
     voice_patience_seconds: float = Field(
         default=5.0,

@@ -8,6 +8,9 @@ from collections.abc import Callable
 from typing import Protocol
 from uuid import uuid4
 
+MAX_ANSWERS = 10_000
+"""Spoken answers remembered at a time; the oldest go first. Bounds their memory."""
+
 
 def new_audio_id() -> str:
     """A fresh id for one spoken answer, not guessable: whoever knows it can read the transcript."""

@@ -72,7 +72,6 @@ def speech_limits(settings: Settings) -> Limits:
     """What the settings say about speaking."""
     return Limits(
         look_ahead=settings.look_ahead_seconds,
-        idle_flush=settings.idle_flush_seconds,
         patience=settings.voice_patience_seconds,
         first_sound=settings.max_first_sound_seconds,
     )

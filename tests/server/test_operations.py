@@ -123,7 +123,7 @@ async def test_the_documentation_lists_what_is_served() -> None:
 
 def test_every_setting_has_a_reason_and_there_are_few() -> None:
     fields: dict[str, Any] = Settings.model_fields
-    assert len(fields) < 33
+    assert len(fields) < 30
     assert all(field.description for field in fields.values())
 
 
@@ -137,8 +137,7 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
 def test_the_settings_of_speech_reach_the_speaker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OLA_MAX_FIRST_SOUND_SECONDS", "1")
     monkeypatch.setenv("OLA_LOOK_AHEAD_SECONDS", "2")
-    monkeypatch.setenv("OLA_IDLE_FLUSH_SECONDS", "3")
     monkeypatch.setenv("OLA_VOICE_PATIENCE_SECONDS", "4")
-    assert speech_limits(Settings()) == Limits(first_sound=1, look_ahead=2, idle_flush=3, patience=4)
+    assert speech_limits(Settings()) == Limits(first_sound=1, look_ahead=2, patience=4)
     monkeypatch.undo()
     assert speech_limits(Settings()) == Limits()
