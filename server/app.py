@@ -11,11 +11,15 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.exceptions import HTTPException
 
 from engine.api import Engine
-from server.access import Access
+from server.access.access import Access
+from server.access.client_secrets import add_client_secrets
+from server.access.gate import add_cors, add_gate
+from server.audio.speech import add_speech
+from server.audio.speech_stream import add_speech_stream
+from server.audio.transcriptions import add_transcriptions
+from server.audio.voices import add_voice, delete_voice, list_voices
 from server.boundary import Boundary, answer_failure
 from server.chat import complete_chat
-from server.client_secrets import add_client_secrets
-from server.gate import add_cors, add_gate
 from server.health import Readiness, check_health
 from server.media.fetch import FetchLimits, UrlFetcher
 from server.media.limits import MediaLimits
@@ -27,11 +31,7 @@ from server.parts import Parts
 from server.responses import add_responses
 from server.schemas import ChatBody, Completion, ResponsesBody
 from server.settings import Settings
-from server.speech import add_speech
-from server.speech_stream import add_speech_stream
 from server.store import Store
-from server.transcriptions import add_transcriptions
-from server.voices import add_voice, delete_voice, list_voices
 from tts.speaker import Speaker
 
 _VOICE_SCHEMA: dict[str, Any] = {

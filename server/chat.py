@@ -12,12 +12,12 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from server.access.limits.allowance import Allowance
 from server.asking import Speech, take_ours
 from server.body import read_object
 from server.closing import closing
 from server.errors import RequestError
 from server.history import recall
-from server.limits.allowance import Allowance
 from server.narrator import Narrator
 from server.parts import Parts
 from server.replies import Emit, EventStream, WholeAnswer

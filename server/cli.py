@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
         return tts_worker(rest)
     if options.command == "keys":
-        from server.keys.cli import main as keys
+        from server.access.keys.cli import main as keys
 
         return keys(rest)
     given = {name: value for name in ("host", "port") if (value := getattr(options, name)) is not None}
@@ -81,7 +81,7 @@ def serve_model(settings: Settings, model: str, rest: Sequence[str]) -> None:
     listener = bound(settings)
     say("Importing the engine")
     from engine.client import engine_arguments
-    from server.keys.key import KeysError
+    from server.access.keys.key import KeysError
     from server.store import StoreError
     from server.voicing import VoicingError
     from tts.registry import RegistryError
@@ -103,7 +103,7 @@ def serve_model(settings: Settings, model: str, rest: Sequence[str]) -> None:
 async def run(settings: Settings, arguments: Namespace, listener: socket.socket) -> None:
     """Start the parts in order, then answer until the server is told to stop."""
     from engine.client import vllm_engine
-    from server.access import opened_access
+    from server.access.access import opened_access
     from server.app import create_app
     from server.redis_store import answer_store
     from server.voicing import speaking

@@ -1,5 +1,5 @@
 """One HTTP connection, whose patience with its client has an end: uvicorn itself waits for ever for a request's head,
-and for a client that does not take its answer. Bodies are looked after in `server.intake`.
+and for a client that does not take its answer. Bodies are looked after in `server.access.intake`.
 """
 
 from __future__ import annotations

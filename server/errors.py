@@ -12,10 +12,10 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from engine.api import EngineError
-from server.keys.key import KeysError
-from server.limits.ledger import LedgerError
+from server.access.keys.key import KeysError
+from server.access.limits.ledger import LedgerError
+from server.access.secrets import SecretsError
 from server.media.errors import MediaError
-from server.secrets import SecretsError
 from server.store import StoreError
 from tts.imitations import CannotImitateError
 from tts.lending import LendingError

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import anyio.to_thread
 from prometheus_client import Counter
 
+from server.access.limits.allowance import Allowance
 from server.asking import Format
 from server.closing import closing, once
-from server.limits.allowance import Allowance
 from tts.encoding import Encoder, encode_file, encoder
 from tts.events import Begun, Ended, Skipped, Sound
 from tts.speaker import Place

@@ -18,14 +18,14 @@ from starlette.types import Receive, Scope, Send
 
 from engine.api import Engine
 from server.app import add_voices
+from server.audio.speech import add_speech
+from server.audio.speech_stream import add_speech_stream
 from server.boundary import Boundary, answer_failure
 from server.media.limits import MediaLimits
 from server.media.parts import Attachments
 from server.metrics import Metrics
 from server.parts import Parts
 from server.settings import Settings
-from server.speech import add_speech
-from server.speech_stream import add_speech_stream
 from server.store import MAX_ANSWERS, MemoryStore
 from server.voicing import speaking
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from server.keys.key import Key, Scope, digest_of
-from server.limits.quota import Quota
+from server.access.keys.key import Key, Scope, digest_of
+from server.access.limits.quota import Quota
 
 SECRET = "sk-ola-right"
 AUTHORIZED = {"authorization": f"Bearer {SECRET}"}

@@ -14,7 +14,7 @@ import httpx
 from fastapi import FastAPI
 from openai import AsyncOpenAI
 
-from server.access import Access
+from server.access.access import Access
 from server.app import create_app
 from server.settings import Settings
 from server.store import MemoryStore, Store

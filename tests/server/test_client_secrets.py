@@ -16,10 +16,10 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
-from server import secrets
-from server.access import Access
-from server.keys.key import KeysError, digest_of
-from server.secrets import ClientSecret, MemorySecrets, RedisSecrets, SecretsError, is_expired, new_client_secret
+from server.access import secrets
+from server.access.access import Access
+from server.access.keys.key import KeysError, digest_of
+from server.access.secrets import ClientSecret, MemorySecrets, RedisSecrets, SecretsError, is_expired, new_client_secret
 from tests.redis_server import redis_server
 from tests.scripted_engine import MODEL, ScriptedEngine
 from tests.server.keys import AUTHORIZED, SECRET, SomeKeys, connected
@@ -136,7 +136,7 @@ async def test_sessions_share_the_limits_of_the_key() -> None:
 
 
 async def test_a_session_ends_with_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("server.intake.CHECK_SECONDS", 0)
+    monkeypatch.setattr("server.access.intake.CHECK_SECONDS", 0)
     keys = SomeKeys()
     async with talking(Access(keys)) as server, session(server, SECRET) as socket:
         assert await socket.recv() == "hello"

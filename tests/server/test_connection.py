@@ -9,7 +9,7 @@ import anyio
 import pytest
 from anyio.abc import SocketStream
 
-from server.access import Access
+from server.access.access import Access
 from tests.scripted_engine import ScriptedEngine
 from tests.server.keys import AUTHORIZED, SomeKeys
 from tests.server.served import ASK, STOP_SECONDS, Served, served
@@ -66,7 +66,7 @@ async def dribble(connection: SocketStream, data: bytes, pause: float) -> bytes:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("server.connection.HEAD_SECONDS", 0.3)
     monkeypatch.setattr("server.connection.ANSWER_SECONDS", 0.3)
-    monkeypatch.setattr("server.intake.GRACE_SECONDS", 0.3)
+    monkeypatch.setattr("server.access.intake.GRACE_SECONDS", 0.3)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -136,7 +136,7 @@ async def test_a_body_that_comes_byte_by_byte() -> None:
 
 @pytest.mark.usefixtures("impatient")
 async def test_a_large_body_may_take_longer_than_a_small_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("server.intake.BYTES_PER_SECOND", 2000)
+    monkeypatch.setattr("server.access.intake.BYTES_PER_SECOND", 2000)
     async with served(ScriptedEngine()) as server, await connect(server) as connection:
         body = b'{"messages": [{"role": "user", "content": "Hi"}]}'.ljust(2000)
         await connection.send(HEAD + b"connection: close\r\ncontent-length: 2000\r\n\r\n")

@@ -9,8 +9,8 @@ import httpx
 import openai
 import pytest
 
-from server.access import Access
-from server.keys.key import KeysError
+from server.access.access import Access
+from server.access.keys.key import KeysError
 from tests.scripted_engine import ScriptedEngine
 from tests.server.keys import AUTHORIZED, SECRET, SomeKeys
 from tests.server.served import ASK, Served, served

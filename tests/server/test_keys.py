@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from server.keys import cli
-from server.keys.files import FileKeys
-from server.keys.hashes import RedisKeys
-from server.keys.key import KeyRecord, KeysError, KeyStore, TakenKeyNameError, digest_of, new_secret
-from server.limits.quota import Quota
+from server.access.keys import cli
+from server.access.keys.files import FileKeys
+from server.access.keys.hashes import RedisKeys
+from server.access.keys.key import KeyRecord, KeysError, KeyStore, TakenKeyNameError, digest_of, new_secret
+from server.access.limits.quota import Quota
 from tests.redis_server import redis_server
 from tests.server.keys import connected
 
@@ -133,8 +133,8 @@ async def test_a_redis_that_is_gone_is_an_error_and_not_a_refusal(tmp_path: Path
 def test_writers_do_not_lose_each_others_keys(tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
     program = (
-        "import anyio, sys; from pathlib import Path; from server.keys.files import FileKeys; "
-        "from server.keys.key import *\n"
+        "import anyio, sys; from pathlib import Path; from server.access.keys.files import FileKeys; "
+        "from server.access.keys.key import *\n"
         "async def add():\n for i in range(20): await FileKeys(Path(sys.argv[1])).add(f'{sys.argv[2]}{i}', "
         "KeyRecord(sha256=digest_of(new_secret().encode())))\nanyio.run(add)"
     )

@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.access import Access
-from server.keys.key import account_of, digest_of
-from server.limits.allowance import Allowance, LimitError, duration
-from server.limits.ledger import PERIOD, Draw, Lease, Ledger, LedgerError, Taking
-from server.limits.memory import MemoryLedger
-from server.limits.quota import Quota
-from server.limits.shared import RedisLedger
+from server.access.access import Access
+from server.access.keys.key import account_of, digest_of
+from server.access.limits.allowance import Allowance, LimitError, duration
+from server.access.limits.ledger import PERIOD, Draw, Lease, Ledger, LedgerError, Taking
+from server.access.limits.memory import MemoryLedger
+from server.access.limits.quota import Quota
+from server.access.limits.shared import RedisLedger
 from tests.redis_server import redis_server
 from tests.scripted_engine import ScriptedEngine
 from tests.server.keys import AUTHORIZED, SECRET, SomeKeys, connected

@@ -9,9 +9,9 @@ import pytest
 from pydantic import ValidationError
 
 from server import cli
-from server.access import Access, opened_access
-from server.keys.key import KeysError
-from server.origins import Origins
+from server.access.access import Access, opened_access
+from server.access.keys.key import KeysError
+from server.access.origins import Origins
 from server.settings import Settings
 from tests.scripted_engine import ScriptedEngine
 from tests.server.keys import AUTHORIZED, SECRET, SomeKeys

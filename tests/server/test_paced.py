@@ -10,8 +10,8 @@ from hypothesis import given as drawn
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from server.audio.paced import PacedText
 from server.closing import closing
-from server.paced import PacedText
 from tts.plan import Planner
 
 pytestmark = pytest.mark.anyio

@@ -11,7 +11,7 @@ import anyio
 import pytest
 from anyio.abc import SocketStream
 
-from server.places import Places, ServerBusyError
+from server.access.places import Places, ServerBusyError
 from tests.scripted_engine import ScriptedEngine
 from tests.server.served import ASK, served
 from tests.server.test_errors import check_error

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.api import CHUNK_SECONDS, SAMPLE_RATE
-from server.segments import Samples, Segment, Segmenter
+from server.audio.segments import Samples, Segment, Segmenter
 
 
 def tone(seconds: float, level: float = 0.2) -> Samples:

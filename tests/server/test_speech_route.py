@@ -15,7 +15,7 @@ import numpy as np
 import openai
 import pytest
 
-from server.speech import MAX_CHARACTERS
+from server.audio.speech import MAX_CHARACTERS
 from tests.scripted_engine import MODEL, ScriptedEngine
 from tests.scripted_voice import ScriptedVoice
 from tests.server.served import STOP_SECONDS, Served, quick_voice, served, spoken_bytes

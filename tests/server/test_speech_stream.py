@@ -14,9 +14,9 @@ import websockets
 from fastapi import FastAPI
 from websockets.asyncio.client import ClientConnection, connect
 
-from server.speech import MAX_CHARACTERS
-from server.speech_session import SpeechSession
-from server.speech_stream import add_speech_stream
+from server.audio.speech import MAX_CHARACTERS
+from server.audio.speech_session import SpeechSession
+from server.audio.speech_stream import add_speech_stream
 from tests.scripted_engine import ScriptedEngine
 from tests.scripted_voice import ScriptedVoice
 from tests.server.served import STOP_SECONDS, Served, quick_voice, served, spoken_bytes

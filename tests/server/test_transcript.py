@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from openai.types.audio import TranscriptionVerbose
 
-from server.segments import Segment
-from server.transcript import Transcript, srt, token_usage, verbose, vtt
+from server.audio.segments import Segment
+from server.audio.transcript import Transcript, srt, token_usage, verbose, vtt
 
 
 def chunk(text: str, **choice: Any) -> dict[str, Any]:

@@ -277,7 +277,7 @@ async def test_a_long_recording_is_heard_a_few_segments_at_a_time() -> None:
 
 
 async def test_so_many_recordings_and_no_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("server.transcriptions.MOST_RECORDINGS", 1)
+    monkeypatch.setattr("server.audio.transcriptions.MOST_RECORDINGS", 1)
     engine = ScriptedEngine(SAID, gates={0: anyio.Event()})
     async with served(engine) as server:
         async with anyio.create_task_group() as group:

@@ -17,12 +17,12 @@ from pydantic_core import to_json
 from starlette.responses import JSONResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from server.access.limits.allowance import LimitError, allowance_of
+from server.audio.speech import admitted, usage
+from server.audio.speech_session import Append, Cancel, ClientEvent, Flush, Speech, SpeechSession, Update, client_event
 from server.closing import closing
 from server.errors import FieldError, RequestError, describe
-from server.limits.allowance import LimitError, allowance_of
 from server.parts import Parts
-from server.speech import admitted, usage
-from server.speech_session import Append, Cancel, ClientEvent, Flush, Speech, SpeechSession, Update, client_event
 from tts.events import Begun, Ended, Skipped
 from tts.voice import VoiceError
 

@@ -16,8 +16,8 @@ from tempfile import NamedTemporaryFile
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from server.keys.key import Key, KeyRecord, KeysError, Name, TakenKeyNameError, account_of, is_same
-from server.limits.quota import Quota
+from server.access.keys.key import Key, KeyRecord, KeysError, Name, TakenKeyNameError, account_of, is_same
+from server.access.limits.quota import Quota
 
 logger = logging.getLogger(__name__)
 

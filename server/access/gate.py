@@ -10,15 +10,15 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from server.access import Access
+from server.access.access import Access
+from server.access.intake import counted_body, counted_messages
+from server.access.keys.key import Key, Keys, KeysError, digest_of
+from server.access.keys.shown import no_key, shown_key
+from server.access.limits.allowance import Allowance
+from server.access.origins import Origins
+from server.access.places import Place, Places
+from server.access.secrets import PREFIX, is_expired
 from server.errors import RequestError
-from server.intake import counted_body, counted_messages
-from server.keys.key import Key, Keys, KeysError, digest_of
-from server.keys.shown import no_key, shown_key
-from server.limits.allowance import Allowance
-from server.origins import Origins
-from server.places import Place, Places
-from server.secrets import PREFIX, is_expired
 from server.settings import Settings
 
 OPEN = frozenset({"/health", "/ready", "/docs", "/openapi.json"})
@@ -58,7 +58,7 @@ def add_cors(app: FastAPI, settings: Settings) -> None:
 
 
 class Gate:
-    """ASGI middleware. Leaves `allowance` (`server.limits.allowance.Allowance`) and `key` in the request's state."""
+    """ASGI middleware. Leaves `allowance` (`access.limits.allowance.Allowance`) and `key` in the request's state."""
 
     def __init__(self, app: ASGIApp, access: Access, places: Places, origins: Origins) -> None:
         self._app, self._access, self._places, self._origins = app, access, places, origins

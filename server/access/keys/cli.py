@@ -11,9 +11,18 @@ from datetime import UTC, datetime
 
 from pydantic import TypeAdapter, ValidationError
 
-from server.access import open_keys
-from server.keys.key import KeyRecord, KeysError, KeyStore, Name, TakenKeyNameError, account_of, digest_of, new_secret
-from server.limits.quota import Quota
+from server.access.access import open_keys
+from server.access.keys.key import (
+    KeyRecord,
+    KeysError,
+    KeyStore,
+    Name,
+    TakenKeyNameError,
+    account_of,
+    digest_of,
+    new_secret,
+)
+from server.access.limits.quota import Quota
 from server.settings import Settings
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from server.reaching import reaching
+from server.access.reaching import reaching
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from time import monotonic
 
-from server.limits.ledger import Draw, Kind, Lease, Measure, Standing, Taking
+from server.access.limits.ledger import Draw, Kind, Lease, Measure, Standing, Taking
 
 
 class MemoryLedger:

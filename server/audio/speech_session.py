@@ -9,9 +9,9 @@ from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, StrictStr, TypeAdapter, ValidationError
 
+from server.audio.paced import PacedText
+from server.audio.speech import MAX_CHARACTERS, Manner
 from server.errors import FieldError, RequestError
-from server.paced import PacedText
-from server.speech import MAX_CHARACTERS, Manner
 from tts.voice import WIRE_RATE
 
 _MAX_SPEECHES = 64

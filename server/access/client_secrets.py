@@ -16,12 +16,12 @@ from openai.types.realtime import RealtimeSessionCreateRequest, RealtimeTranscri
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
 from starlette.requests import Request
 
+from server.access.keys.key import Key, digest_of
+from server.access.secrets import ClientSecret, Secrets, new_client_secret
 from server.body import read_object
 from server.errors import RequestError
-from server.keys.key import Key, digest_of
 from server.model_names import check_model
 from server.parts import Parts
-from server.secrets import ClientSecret, Secrets, new_client_secret
 
 _MAX_BODY = 2**20
 _DOCS: dict[str, Any] = {

@@ -16,14 +16,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictStr
 from starlette.requests import Request
 from starlette.responses import Response
 
+from server.access.limits.allowance import Allowance, allowance_of
 from server.asking import Format, VoiceName
+from server.audio.paced import PacedText
 from server.body import read_object
 from server.closing import closing
 from server.errors import FieldError, RequestError
-from server.limits.allowance import Allowance, allowance_of
 from server.model_names import check_model
 from server.narrator import Narrator
-from server.paced import PacedText
 from server.parts import Parts
 from server.replies import ByteStream, Emit, EventStream, event
 from tts.encoding import FORMATS

@@ -9,8 +9,8 @@ from html import escape
 from math import ceil, fsum
 from typing import Any
 
+from server.audio.segments import Segment
 from server.chunks import Chunk, choice_of, text_of
-from server.segments import Segment
 
 Logprob = dict[str, Any]
 

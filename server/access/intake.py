@@ -8,9 +8,9 @@ from math import inf
 import anyio
 from starlette.types import Message, Receive
 
+from server.access.limits.allowance import Allowance
+from server.access.places import Place
 from server.errors import RequestError
-from server.limits.allowance import Allowance
-from server.places import Place
 
 GRACE_SECONDS = 20.0
 """For a small body, however slow the line."""

@@ -14,9 +14,9 @@ import anyio
 from anyio.abc import TaskGroup
 
 from engine.api import Engine, EngineError, Sound
+from server.audio.segments import Segment
 from server.chunks import Chunk, parse
 from server.closing import closing
-from server.segments import Segment
 
 _AT_ONCE = 4
 """Segments with the model or waiting for earlier ones to be taken: more would only take turns from other requests."""

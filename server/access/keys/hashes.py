@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from server.keys.key import Key, KeyRecord, KeysError, TakenKeyNameError, account_of, is_same
-from server.limits.quota import Quota
-from server.reaching import reaching
+from server.access.keys.key import Key, KeyRecord, KeysError, TakenKeyNameError, account_of, is_same
+from server.access.limits.quota import Quota
+from server.access.reaching import reaching
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis

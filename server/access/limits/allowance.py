@@ -10,9 +10,9 @@ from math import ceil
 import anyio
 from starlette.requests import HTTPConnection
 
+from server.access.limits.ledger import Draw, Kind, Lease, Ledger, LedgerError, Measure, Standing
+from server.access.limits.quota import Quota
 from server.errors import RequestError
-from server.limits.ledger import Draw, Kind, Lease, Ledger, LedgerError, Measure, Standing
-from server.limits.quota import Quota
 
 logger = logging.getLogger(__name__)
 

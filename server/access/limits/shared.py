@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from server.limits.ledger import PERIOD, TOLERANCE, Draw, Kind, Lease, LedgerError, Measure, Standing, Taking
-from server.reaching import reaching
+from server.access.limits.ledger import PERIOD, TOLERANCE, Draw, Kind, Lease, LedgerError, Measure, Standing, Taking
+from server.access.reaching import reaching
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis

@@ -15,7 +15,7 @@ from typing import Annotated, Literal, Protocol
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints
 
-from server.limits.quota import Quota
+from server.access.limits.quota import Quota
 
 Scope = Literal["all", "metrics"]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$")]

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from server.keys.files import FileKeys
-from server.keys.key import Keys, KeysError, KeyStore
-from server.limits.ledger import Ledger
-from server.limits.memory import MemoryLedger
-from server.secrets import MemorySecrets, Secrets
+from server.access.keys.files import FileKeys
+from server.access.keys.key import Keys, KeysError, KeyStore
+from server.access.limits.ledger import Ledger
+from server.access.limits.memory import MemoryLedger
+from server.access.secrets import MemorySecrets, Secrets
 from server.settings import Settings
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ async def opened_access(settings: Settings) -> AsyncGenerator[Access, None]:
         if settings.redis_url is None:
             yield Access(store)
             return
-        from server.limits.shared import RedisLedger
-        from server.secrets import RedisSecrets
+        from server.access.limits.shared import RedisLedger
+        from server.access.secrets import RedisSecrets
 
         redis = connected(settings, closing)
         yield Access(store, RedisLedger(redis), RedisSecrets(redis))
@@ -56,7 +56,7 @@ def open_keys(settings: Settings, closing: AsyncExitStack) -> KeyStore | None:
         case None | "none":
             return None
         case "redis":
-            from server.keys.hashes import RedisKeys
+            from server.access.keys.hashes import RedisKeys
 
             return RedisKeys(connected(settings, closing))
     return FileKeys(Path(settings.keys).expanduser())

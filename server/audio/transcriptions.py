@@ -17,18 +17,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from engine.api import SAMPLE_RATE, Listening, listening_prompt
-from server.closing import closing
-from server.errors import RequestError
-from server.forms import read_form
-from server.listening import Heard, listening
-from server.media.errors import naming
-from server.media.recording import sound_blocks
-from server.model_names import check_model
-from server.parts import Parts
-from server.replies import Emit, EventStream, WholeAnswer, event
-from server.segments import Segment, Segmenter
-from server.transcript import Logprob, Transcript, srt, token_usage, verbose, vtt
-from server.transcription_form import (
+from server.audio.listening import Heard, listening
+from server.audio.segments import Segment, Segmenter
+from server.audio.transcript import Logprob, Transcript, srt, token_usage, verbose, vtt
+from server.audio.transcription_form import (
     LANGUAGES,
     LISTENING_MODELS,
     Asked,
@@ -36,6 +28,14 @@ from server.transcription_form import (
     form_docs,
     form_values,
 )
+from server.closing import closing
+from server.errors import RequestError
+from server.forms import read_form
+from server.media.errors import naming
+from server.media.recording import sound_blocks
+from server.model_names import check_model
+from server.parts import Parts
+from server.replies import Emit, EventStream, WholeAnswer, event
 from tts.scripts import script_language
 
 _MAX_FIELDS_BYTES = 65_536

@@ -1,0 +1,1 @@
+"""The routes of sound: texts spoken, recordings heard, voices."""
