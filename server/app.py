@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
@@ -17,7 +16,7 @@ from server.access.gate import add_cors, add_gate
 from server.audio.speech import add_speech
 from server.audio.speech_stream import add_speech_stream
 from server.audio.transcriptions import add_transcriptions
-from server.audio.voices import add_voice, delete_voice, list_voices
+from server.audio.voices import add_voices
 from server.boundary import Boundary, answer_failure
 from server.chat import complete_chat
 from server.health import Readiness, check_health
@@ -33,22 +32,6 @@ from server.schemas import ChatBody, Completion, ResponsesBody
 from server.settings import Settings
 from server.store import Store
 from tts.speaker import Speaker
-
-_VOICE_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "required": ["name", "audio_sample", "transcript", "consent"],
-    "properties": {key: {"type": "string"} for key in ("name", "audio_sample", "transcript", "consent", "language")},
-}
-_VOICE_DOCS: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "description": "A form with the recording as a file, or JSON with the recording in base64; see docs/api.md.",
-        "content": {
-            "multipart/form-data": {"schema": _VOICE_SCHEMA},
-            "application/json": {"schema": _VOICE_SCHEMA},
-        },
-    }
-}
 
 
 def create_app(
@@ -111,25 +94,6 @@ def _add_chat(app: FastAPI, parts: Parts) -> None:
     async def chat_completions(request: Request) -> Response:
         """Answer a conversation: whole or as server-sent events, in text or in text and speech."""
         return await complete_chat(request, parts)
-
-
-def add_voices(app: FastAPI, parts: Parts) -> None:
-    """Add the routes of the voices."""
-
-    @app.get("/v1/audio/voices")
-    async def voices() -> dict[str, Any]:
-        """The voices that an answer may have."""
-        return await list_voices(parts)
-
-    @app.post("/v1/audio/voices", openapi_extra=_VOICE_DOCS)
-    async def new_voice(request: Request) -> dict[str, Any]:
-        """Keep a recorded voice, with its owner's consent."""
-        return await add_voice(request, parts)
-
-    @app.delete("/v1/audio/voices/{name}")
-    async def no_voice(name: str) -> dict[str, Any]:
-        """Delete a recorded voice and its recording."""
-        return await delete_voice(name, parts)
 
 
 def _add_operations(app: FastAPI, parts: Parts) -> None:

@@ -17,9 +17,9 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
 from engine.api import Engine
-from server.app import add_voices
 from server.audio.speech import add_speech
 from server.audio.speech_stream import add_speech_stream
+from server.audio.voices import add_voices
 from server.boundary import Boundary, answer_failure
 from server.media.limits import MediaLimits
 from server.media.parts import Attachments

@@ -8,6 +8,7 @@ from time import time
 from typing import Any
 
 from anyio import to_thread
+from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict, StrictStr
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
@@ -25,6 +26,23 @@ _MAX_BODY = MAX_BYTES * 4 // 3 + 65_536
 """A recording in base64, and the words beside it."""
 
 
+_VOICE_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["name", "audio_sample", "transcript", "consent"],
+    "properties": {key: {"type": "string"} for key in ("name", "audio_sample", "transcript", "consent", "language")},
+}
+_VOICE_DOCS: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "description": "A form with the recording as a file, or JSON with the recording in base64; see docs/api.md.",
+        "content": {
+            "multipart/form-data": {"schema": _VOICE_SCHEMA},
+            "application/json": {"schema": _VOICE_SCHEMA},
+        },
+    }
+}
+
+
 class _Lending(BaseModel):
     """OpenAI's fields, with the transcript that imitation needs; `consent` is the statement itself."""
 
@@ -35,6 +53,25 @@ class _Lending(BaseModel):
     transcript: StrictStr
     consent: StrictStr
     language: StrictStr | None = None
+
+
+def add_voices(app: FastAPI, parts: Parts) -> None:
+    """Add the routes of the voices."""
+
+    @app.get("/v1/audio/voices")
+    async def voices() -> dict[str, Any]:
+        """The voices that an answer may have."""
+        return await list_voices(parts)
+
+    @app.post("/v1/audio/voices", openapi_extra=_VOICE_DOCS)
+    async def new_voice(request: Request) -> dict[str, Any]:
+        """Keep a recorded voice, with its owner's consent."""
+        return await add_voice(request, parts)
+
+    @app.delete("/v1/audio/voices/{name}")
+    async def no_voice(name: str) -> dict[str, Any]:
+        """Delete a recorded voice and its recording."""
+        return await delete_voice(name, parts)
 
 
 async def list_voices(parts: Parts) -> dict[str, Any]:
