@@ -32,6 +32,7 @@ PCM16_RATE = 24_000
 _READ_SECONDS = MAX_SOUND_SECONDS + 1
 _RATES = range(1000, 768_001)
 _BLOCK_VALUES = 1 << 20
+_UNKNOWN_LENGTH = 2**62
 
 
 def decode_sound(file: int, allocate: Allocate) -> list[Array]:
@@ -53,10 +54,8 @@ def stream_sound(file: int, seconds: float) -> Iterator[Samples]:
     Raises:
         MediaError: damaged or of an unknown format.
     """
-    os.lseek(file, 0, os.SEEK_SET)
-    try:
-        source = soundfile.SoundFile(file, closefd=False)
-    except soundfile.LibsndfileError:
+    source = _known_to_libsndfile(file)
+    if source is None:
         yield from _through_ffmpeg(file, seconds)
         return
     with source:
@@ -113,6 +112,18 @@ def _kept(samples: Samples, allocate: Allocate) -> list[Array]:
     room = allocate(samples.shape, "float32")
     room[:] = samples
     return [room]
+
+
+def _known_to_libsndfile(file: int) -> soundfile.SoundFile | None:
+    os.lseek(file, 0, os.SEEK_SET)
+    try:
+        source = soundfile.SoundFile(file, closefd=False)
+    except soundfile.LibsndfileError:
+        return None
+    if source.frames < _UNKNOWN_LENGTH:
+        return source
+    source.close()  # a FLAC that was made as a stream: libsndfile opens it and cannot read it
+    return None
 
 
 def _blocks(source: soundfile.SoundFile, seconds: float) -> Iterator[Samples]:

@@ -22,8 +22,11 @@ from tests.media.samples import (
     made,
     refusal,
 )
+from tts.encoding import encoder
 
 pytestmark = pytest.mark.anyio
+
+TONE_24K = (np.sin(np.arange(24_000) * (2 * np.pi * 440 / 24_000)) * 8192).astype("<i2").tobytes()
 
 Samples = npt.NDArray[np.float32]
 
@@ -92,6 +95,16 @@ async def test_ffmpeg_and_libsndfile_hear_the_same(tmp_path: Path) -> None:
     data = made(tmp_path / "s.m4a", "-i", str(tmp_path / "s.wav"), "-c:a", "alac")
     through_libsndfile = await decoded_sound((tmp_path / "s.wav").read_bytes())
     assert np.array_equal(await decoded_sound(data), through_libsndfile)
+
+
+@pytest.mark.parametrize("form", ["wav", "mp3", "flac", "opus", "aac"])
+async def test_what_was_written_as_a_stream_is_heard(form: str) -> None:
+    """Such files do not say how long they are."""
+    spoken = encoder(form)
+    file = b"".join(spoken.feed(TONE_24K[at : at + 4800]) for at in range(0, len(TONE_24K), 4800)) + spoken.flush()
+    samples = await decoded_sound(file)
+    assert len(samples) == pytest.approx(SAMPLE_RATE, abs=0.1 * SAMPLE_RATE)
+    assert np.abs(samples).max() == pytest.approx(0.25, abs=0.05)
 
 
 async def test_the_bytes_decide_not_the_stated_format() -> None:
