@@ -18,7 +18,7 @@ from server.openapi import answers, reads
 from server.parts import Parts
 from server.replies import Emit, EventStream, WholeAnswer
 from server.schemas import ResponseObject, ResponsesBody
-from server.senses import check_senses
+from server.senses import check_senses, check_soundtracks
 from server.unheeded import ResponsesUnheeded, take_unheeded
 
 
@@ -90,6 +90,7 @@ async def _prepare(parts: Parts, body: dict[str, Any]) -> None:
         if error.param is not None:  # items stand where messages would
             error.param = f"input{error.param.removeprefix('messages')}"
         raise
+    check_soundtracks(body["input"], parts.engine.modalities, "input")
 
 
 async def _stream(parts: Parts, body: dict[str, Any], emit: Emit) -> None:

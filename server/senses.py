@@ -1,10 +1,11 @@
-"""Refuses attachments of a kind that the model does not take, by name and before anything is fetched or decoded."""
+"""Refuses attachments of a kind that the model does not take, by name, and as a rule before anything is fetched."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
+from engine.api import Sound
 from server.errors import RequestError
 from server.media.sources import Part, parse_part
 
@@ -32,14 +33,28 @@ def check_senses(messages: Sequence[dict[str, Any]], modalities: frozenset[str],
                 _check(part, modalities)
 
 
+def check_soundtracks(messages: Sequence[dict[str, Any]], modalities: frozenset[str], name: str = "messages") -> None:
+    """The same of `messages` whose attachments are decoded: only now is it known which videos have a sound.
+
+    Raises:
+        RequestError: one has, and the model does not hear.
+    """
+    if "audio" in modalities:
+        return
+    for number, message in enumerate(messages):
+        content, place = message.get("content"), -1
+        for entry in content if isinstance(content, list) else []:
+            if isinstance(entry, Sound):  # stands after its video, as an entry more than were sent
+                raise _refusal(f"{name}[{number}].content[{place}]", _SILENT)
+            place += 1
+
+
 def _check(part: Part, modalities: frozenset[str]) -> None:
     if not modalities:
-        raise _refusal(part, "this model takes text only: it cannot see or hear attachments.")
+        raise _refusal(part.where, "this model takes text only: it cannot see or hear attachments.")
     if _MODALITIES[part.kind] not in modalities:
-        raise _refusal(part, _REFUSALS[part.kind])
-    if part.soundtrack and "audio" not in modalities:
-        raise _refusal(part, _SILENT)
+        raise _refusal(part.where, _REFUSALS[part.kind])
 
 
-def _refusal(part: Part, why: str) -> RequestError:
-    return RequestError(f"{part.where}: {why}", param=part.where, code="unsupported_modality")
+def _refusal(where: str, why: str) -> RequestError:
+    return RequestError(f"{where}: {why}", param=where, code="unsupported_modality")

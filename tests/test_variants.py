@@ -215,6 +215,7 @@ def test_without_speech_a_video_is_seen_if_its_sound_is_left_out(without_speech:
 def test_without_speech_a_recording_is_refused(without_speech: Served) -> None:
     assert "does not hear" in refusal(without_speech.address, parts(HEARD["audio"]))
     assert "does not hear" in refusal(without_speech.address, parts(HEARD["image+audio"]))
+    assert "content[0]: this model does not hear" in refusal(without_speech.address, parts(HEARD["video"]))
 
 
 def post(address: str, content: list[dict[str, Any]], **request: Any) -> httpx.Response:

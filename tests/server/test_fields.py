@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.media.samples import audio_part, image_part, video_part
+from tests.media.samples import INPUTS, audio_part, image_part, video_part
 from tests.scripted_engine import ScriptedEngine
 from tests.server.served import ASK, served
 from tests.server.test_errors import CHAT, check_error
@@ -63,6 +63,7 @@ async def test_what_would_ask_for_more_is_refused(fields: dict[str, Any], said: 
 
 
 PICTURE, SOUND, VIDEO = image_part(b"x"), audio_part(b"x"), video_part(b"x")
+TALKING = video_part((INPUTS / "lossless_160x120_96f.mp4").read_bytes())
 
 
 @pytest.mark.parametrize(
@@ -72,7 +73,7 @@ PICTURE, SOUND, VIDEO = image_part(b"x"), audio_part(b"x"), video_part(b"x")
         (("audio",), PICTURE, "takes no pictures"),
         (("image",), SOUND, "does not hear"),
         (("image",), VIDEO, "takes no videos"),
-        (("image", "video"), VIDEO, '"audio": false'),
+        (("image", "video"), TALKING, '"audio": false'),
     ],
 )
 async def test_a_sense_that_the_model_lacks_is_named_with_the_part(

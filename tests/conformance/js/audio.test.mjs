@@ -65,12 +65,13 @@ test("a secret for a page", async () => {
 });
 
 test("errors", async () => {
-  const failures = [
-    [client.audio.speech.create({ ...speech, voice: "nobody" }), "voice"],
-    [client.audio.speech.create({ ...speech, speed: 9 }), "speed"],
-    [client.audio.transcriptions.create({ model: "whisper-1", file: await toFile(Buffer.from("no"), "a.wav") }), "file"],
-  ];
-  for (const [asked, param] of failures) {
-    await assert.rejects(asked, (error) => error instanceof OpenAI.BadRequestError && error.param === param);
+  const damaged = await toFile(Buffer.from("no"), "a.wav");
+  const failures = {
+    voice: () => client.audio.speech.create({ ...speech, voice: "nobody" }),
+    speed: () => client.audio.speech.create({ ...speech, speed: 9 }),
+    file: () => client.audio.transcriptions.create({ model: "whisper-1", file: damaged }),
+  };
+  for (const [param, ask] of Object.entries(failures)) {
+    await assert.rejects(ask, (error) => error instanceof OpenAI.BadRequestError && error.param === param);
   }
 });
