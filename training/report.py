@@ -135,7 +135,8 @@ def orders(path: Path) -> list[str]:
     return [*lines, "", f"After {steps:.0f} steps each, progressive alignment {verdict}: {best} has the highest mean."]
 
 
-def document(results: list[str], swift: list[str], order: list[str], count: int) -> str:
+def document(results: list[str], swift: list[str], order: list[str], count: int, pictures: list[str]) -> str:
+    """`pictures`: which of the graphs there are, by name."""
     return "\n".join(
         [
             "# How well the demo model knows its world",
@@ -156,12 +157,7 @@ def document(results: list[str], swift: list[str], order: list[str], count: int)
             "",
             *order,
             "",
-            "![orders](orders.png)",
-            "",
-            "## Loss curves",
-            "",
-            "![curves](curves.png)",
-            "",
+            *[f"![{name}]({name}.png)\n" for name in pictures],
         ]
     )
 
@@ -178,9 +174,11 @@ def main() -> None:
     exam = Exam(World(bank, held_out=True, whole=True))
     answers = asyncio.run(examined(options.url, exam, options.count, list(exam.tasks)))
     results, swift = table(answers), asyncio.run(speed(options.url, exam))
-    options.out.write_text(document(results, swift, orders(options.out.with_name("orders.json")), options.count))
     if (options.work / "curves.png").exists():
         shutil.copy(options.work / "curves.png", options.out.with_name("curves.png"))
+    order = orders(options.out.with_name("orders.json"))
+    pictures = [name for name in ("orders", "curves") if options.out.with_name(f"{name}.png").exists()]
+    options.out.write_text(document(results, swift, order, options.count, pictures))
     print("\n".join([*results, *swift]))
     if options.wrong:
         wrong = sorted((a for a in answers if not a.question.right(a.said)), key=lambda a: a.question.task)
