@@ -101,11 +101,8 @@ def _refusal(error: MediaError, cause: BaseException | None) -> bytes:
 
 def main() -> None:
     gateway = socket.socket(fileno=int(sys.argv[1]))
-    import_all()  # first, since it makes no threads, and since root in a namespace cannot read what others own
-    hidden = sandbox.leave_network()
-    hidden = sandbox.leave_files() and hidden
-    sandbox.limit_all()
-    gateway.send(json.dumps({"ready": hidden}).encode())
+    import_all()
+    gateway.send(json.dumps({"ready": sandbox.shut_in()}).encode())
     while True:
         message, files, *_ = socket.recv_fds(gateway, _LONGEST_MESSAGE, 1)
         if not message:

@@ -16,8 +16,20 @@ OPEN_FILES = 32
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000  # linux/sched.h
 
 
+def shut_in() -> bool:
+    """Give up network, files and means, in this order. Call it when everything is imported, before there are threads:
+    root in a namespace of its own cannot read what others own.
+
+    False where the kernel does not let network or files be given up; the limits hold all the same.
+    """
+    hidden = leave_network()
+    hidden = leave_files() and hidden
+    limit_all()
+    return hidden
+
+
 def leave_network() -> bool:
-    """Move this process to a network of its own in which nothing is. Call it before there are threads.
+    """Move this process to a network of its own in which nothing is.
 
     False where the kernel does not let unprivileged processes do so, as in most containers.
     """
@@ -25,7 +37,7 @@ def leave_network() -> bool:
 
 
 def leave_files() -> bool:
-    """Make an empty folder the root of all paths, after everything is imported. False unless `leave_network` has
+    """Make an empty folder the root of all paths. False unless `leave_network` has
     worked, or this is root."""
     try:
         path = tempfile.mkdtemp(prefix="ola-empty-")
