@@ -9,6 +9,8 @@ from typing import TypeVar
 import anyio
 from starlette.types import Receive
 
+from tts.background import background
+
 T = TypeVar("T")
 
 _CLOSE_SECONDS = 5.0
@@ -35,16 +37,9 @@ async def unless_gone(receive: Receive, work: Callable[[], Awaitable[None]]) -> 
 
     Raises what `work` raises, not in a group. Cancelling it cancels `work`.
     """
-    failure: Exception | None = None
-    async with anyio.create_task_group() as group:
+    async with background() as group:
         group.start_soon(_cancel_when_gone, receive, group.cancel_scope, name="disconnect")
-        try:
-            await work()
-        except Exception as error:
-            failure = error
-        group.cancel_scope.cancel()
-    if failure is not None:
-        raise failure
+        await work()
 
 
 async def _cancel_when_gone(receive: Receive, scope: anyio.CancelScope) -> None:

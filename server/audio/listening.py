@@ -17,6 +17,7 @@ from engine.api import Engine, EngineError, Sound
 from server.audio.segments import Segment
 from server.chunks import Chunk, parse
 from server.closing import closing
+from tts.background import background
 
 _AT_ONCE = 4
 """Segments with the model or waiting for earlier ones to be taken: more would only take turns from other requests."""
@@ -51,18 +52,10 @@ async def listening(
     Leaving the block aborts what runs and takes no further segment. What `segments` or the engine raises comes out of
     the generator after everything that was heard before it.
     """
-    failure: Exception | None = None
     with closed(_Listener(engine, asked, prompt)) as listener:
-        async with anyio.create_task_group() as group:
+        async with background() as group, closing(listener.heard()) as heard:
             group.start_soon(listener.read, segments, group, name="segments")
-            try:
-                async with closing(listener.heard()) as heard:
-                    yield heard
-            except Exception as error:  # outside the group it would come out as one
-                failure = error
-            group.cancel_scope.cancel()
-    if failure is not None:
-        raise failure
+            yield heard
 
 
 class _Listener:

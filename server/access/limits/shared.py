@@ -16,6 +16,7 @@ import anyio
 
 from server.access.limits.ledger import PERIOD, TOLERANCE, Draw, Kind, Lease, LedgerError, Measure, Standing, Taking
 from server.access.reaching import reaching
+from tts.background import background
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -94,10 +95,9 @@ class RedisLedger:
 
     @asynccontextmanager
     async def renewing(self) -> AsyncGenerator[None, None]:
-        async with anyio.create_task_group() as group:
+        async with background() as group:
             group.start_soon(self._renew_all, name="leases")
             yield
-            group.cancel_scope.cancel()
 
     async def _run(self, force: str, account: str, draws: Sequence[Draw], lease: Lease | None) -> Taking:
         places = lease.kind if lease else "concurrent_requests"
