@@ -48,7 +48,13 @@ def create_app(
     hosts = settings.fetch_urls if isinstance(settings.fetch_urls, tuple) else ()
     fetch = UrlFetcher(FetchLimits(limits.max_bytes, hosts=frozenset(hosts))) if settings.fetch_urls else None
     metrics = Metrics()
-    attachments = Attachments(limits, fetch, engine.fits, count=lambda found: metrics.attachments.labels(found).inc())
+    attachments = Attachments(
+        limits,
+        fetch,
+        engine.fits,
+        modalities=engine.modalities,
+        count=lambda found: metrics.attachments.labels(found).inc(),
+    )
     metrics.held_media.set_function(lambda: attachments.held_bytes)
     parts = Parts(settings, engine, speaker, store, metrics, attachments)
 

@@ -21,7 +21,6 @@ from server.history import recall
 from server.narrator import Narrator
 from server.parts import Parts
 from server.replies import Emit, EventStream, WholeAnswer
-from server.senses import check_senses, check_soundtracks
 from server.spoken import stream_spoken
 from server.unheeded import ChatUnheeded, take_unheeded
 
@@ -51,9 +50,7 @@ async def _narrator(parts: Parts, speech: Speech | None, allowance: Allowance) -
 
 async def _prepare(parts: Parts, body: dict[str, Any]) -> None:
     """Fill the conversation in: the words of spoken answers, the pixels and samples of attachments."""
-    check_senses(body["messages"], parts.engine.modalities)
     body["messages"] = await parts.attachments.decode(await recall(body["messages"], parts.store))
-    check_soundtracks(body["messages"], parts.engine.modalities)
 
 
 async def _stream(parts: Parts, body: dict[str, Any], speech: Speech | None, allowance: Allowance, emit: Emit) -> None:

@@ -79,7 +79,7 @@ def describe(error: BaseException) -> Failure:
         case FieldError():
             return replace(describe(error.error), param=error.param)
         case MediaError():
-            return _failure(error.status, error.message, error.param)
+            return _failure(error.status, error.message, error.param, error.code)
         case UnknownVoiceError():
             return _failure(400, str(error), "audio.voice", "unknown_voice")
         case CannotImitateError():

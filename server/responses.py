@@ -18,7 +18,6 @@ from server.openapi import answers, reads
 from server.parts import Parts
 from server.replies import Emit, EventStream, WholeAnswer
 from server.schemas import ResponseObject, ResponsesBody
-from server.senses import check_senses, check_soundtracks
 from server.unheeded import ResponsesUnheeded, take_unheeded
 
 
@@ -83,14 +82,12 @@ async def _prepare(parts: Parts, body: dict[str, Any]) -> None:
     items = body["input"]
     if isinstance(items, str):
         return
-    check_senses(items, parts.engine.modalities, "input")
     try:
         body["input"] = await parts.attachments.decode(items)
     except MediaError as error:
         if error.param is not None:  # items stand where messages would
             error.param = f"input{error.param.removeprefix('messages')}"
         raise
-    check_soundtracks(body["input"], parts.engine.modalities, "input")
 
 
 async def _stream(parts: Parts, body: dict[str, Any], emit: Emit) -> None:

@@ -10,9 +10,9 @@ class MediaError(Exception):
     """An attachment is refused. `why` is for the user, `param` names the part, as in `messages[0].content[2]`,
     `status` is an HTTP status: 413 if the attachment passes a limit, 429 if the server holds too much, else 400."""
 
-    def __init__(self, why: str, *, status: int = 400, param: str | None = None) -> None:
+    def __init__(self, why: str, *, status: int = 400, param: str | None = None, code: str | None = None) -> None:
         super().__init__(why)
-        self.why, self.status, self.param = why, status, param
+        self.why, self.status, self.param, self.code = why, status, param, code
 
     @property
     def message(self) -> str:
@@ -33,4 +33,4 @@ def naming(param: str) -> Iterator[None]:
         yield
     except MediaError as error:
         # A new one: several parts, of several requests, may be waiting for the decoding that this one ended.
-        raise MediaError(error.why, status=error.status, param=param) from error
+        raise MediaError(error.why, status=error.status, param=param, code=error.code) from error

@@ -19,8 +19,11 @@ from server.media.file import Quota, StoredFile
 from server.media.job import Job, Kind
 from server.media.limits import MediaLimits
 from server.media.memory import Memory
+from server.media.senses import check_part, check_soundtrack
 from server.media.shelf import Found, Shelf, size_of
 from server.media.sources import Fetch, Part, parse_part, read_part
+
+ALL = frozenset({"image", "video", "audio"})
 
 Message = dict[str, Any]
 T = TypeVar("T")
@@ -49,12 +52,13 @@ class Attachments:
         fetch: Fetch | None = None,
         fits: Mapping[str, Fit] | None = None,
         *,
+        modalities: frozenset[str] = ALL,
         decoders: Decoders | None = None,
         count: Callable[[Found], None] = lambda _: None,
     ) -> None:
-        """`fits`: as in `engine.api.Engine`. `decoders` are not closed if they are given. `count` hears for every
-        attachment whether it had to be decoded."""
-        self.limits, self._fetch, self._fits = limits, fetch, fits or {}
+        """`fits`, `modalities`: as in `engine.api.Engine`. `decoders` are not closed if they are given. `count` hears
+        for every attachment whether it had to be decoded."""
+        self.limits, self._fetch, self._fits, self._modalities = limits, fetch, fits or {}, modalities
         self._given, self._decoders, self._count = decoders is not None, decoders or Decoders(), count
         self._stack = AsyncExitStack()
         self._memory = Memory(limits.max_held_bytes, lambda: self._shelf.clear())
@@ -95,6 +99,9 @@ class Attachments:
         if len(parts) > self.limits.max_parts:
             why = f"the request has {len(parts)} attachments; at most {self.limits.max_parts} are allowed."
             raise MediaError(why, param=parts[self.limits.max_parts].where)
+        for part in parts:
+            with naming(part.where):
+                check_part(part, self._modalities)
         quota, memory = Quota(self.limits.max_bytes), _Share(self.limits.max_decoded_bytes)
         with ExitStack() as files:
             stored = await _together(partial(self._read, files=files, quota=quota), parts)
@@ -114,6 +121,7 @@ class Attachments:
         with naming(file.part.where):
             attachments = await self._shelf.get(file.key, partial(self._decode, file))
             share.take(size_of(attachments))
+            check_soundtrack(attachments, self._modalities)
         return attachments
 
     async def _decode(self, file: _File) -> list[Attachment]:
