@@ -70,9 +70,8 @@ class EchoGuard:
         if self._echo is None:
             expected = float(near.max())
         else:
-            expected = (
-                mean_level(self._played.wet(begin - self._echo.delay, self._at - self._echo.delay)) + self._echo.gain
-            )
+            delay, gain = self._echo.delay, self._echo.gain
+            expected = mean_level(self._played.wet(begin - delay, self._at - delay)) + gain
         return mean_level(self._heard[-1]) < expected + _MARGIN
 
     def _learned(self) -> _Echo | None:

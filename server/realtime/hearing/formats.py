@@ -131,4 +131,5 @@ class _Resampler:
 
     def _resampled(self, samples: Samples, *, last: bool) -> Samples:
         made = self._stream.resample_chunk(samples.astype(np.float32), last=last)
-        return np.clip(np.rint(made), -32768, 32767).astype(np.int16)
+        rounded: Samples = np.clip(np.rint(made), -32768, 32767).astype(np.int16)
+        return rounded

@@ -46,4 +46,5 @@ def _nearest(law: Law) -> npt.NDArray[np.uint8]:
     samples = np.arange(65536, dtype=np.uint16).view(np.int16).astype(np.int32)
     above = np.clip(np.searchsorted(ascending, samples), 1, 255)
     nearer = np.where(samples - ascending[above - 1] <= ascending[above] - samples, above - 1, above)
-    return order[nearer].astype(np.uint8)
+    codes: npt.NDArray[np.uint8] = order[nearer].astype(np.uint8)
+    return codes

@@ -59,7 +59,7 @@ class InputBuffer:
 
     def sound(self, start: int, end: int) -> Samples:
         """A copy of the samples from `start` to before `end`, as far as they are kept."""
-        joined = np.concatenate([*self._pieces, np.empty(0, np.int16)])
+        joined: Samples = np.concatenate([*self._pieces, np.empty(0, np.int16)])
         return joined[max(start - self._start, 0) : max(end - self._start, 0)]
 
     def take(self, start: int, end: int) -> Samples:

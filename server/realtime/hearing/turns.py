@@ -233,7 +233,7 @@ class TurnDetector:
         if isinstance(self.config, ServerVad):
             return self.config.silence_duration_ms * _MS
         longest = self.config.longest_wait_ms * _MS
-        return round(longest * (_SHORTEST_WAIT / longest) ** turn.ending)
+        return round(longest * math.pow(_SHORTEST_WAIT / longest, turn.ending))
 
     def _stop(self, at: int, speech: int, *, forced: bool = False) -> Stopped:
         self._floor, self._turn = at, None

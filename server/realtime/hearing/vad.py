@@ -1,7 +1,6 @@
 """How probable speech is in each window of sound: Silero VAD, one model for all sessions of the process.
 
-What comes while one inference runs is heard together in the next, so that many sessions cost little more than one. Knows
-no turns.
+What comes while one inference runs is heard together in the next. Knows no turns.
 """
 
 from __future__ import annotations
@@ -150,7 +149,8 @@ class Vad:
 
 def _scaled(windows: npt.NDArray[np.int16] | Floats) -> Floats:
     assert windows.shape[1:] == (WINDOW,), windows.shape
-    return windows.astype(np.float32) / 32768 if windows.dtype == np.int16 else windows.astype(np.float32)
+    scale = 1 / 32768 if windows.dtype == np.int16 else 1.0
+    return windows.astype(np.float32) * np.float32(scale)
 
 
 def _load() -> Any:

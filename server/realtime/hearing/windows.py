@@ -39,7 +39,8 @@ class Windows:
 def levels(frames: Samples) -> Levels:
     """dB of full scale of int16 `[..., samples]`, `[...]`."""
     power = np.mean(np.square(frames, dtype=np.float64), axis=-1) / 32768**2
-    return 10 * np.log10(np.maximum(power, 10 ** (SILENT / 10)))
+    decibels: Levels = 10 * np.log10(np.maximum(power, 10 ** (SILENT / 10)))
+    return decibels
 
 
 def envelope(windows: Samples) -> Levels:
