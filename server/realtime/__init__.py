@@ -1,0 +1,1 @@
+"""The Realtime WebSocket: conversations by voice."""
