@@ -1,0 +1,1 @@
+"""The Realtime API: spoken conversations over one connection, in OpenAI's events."""
