@@ -7,6 +7,7 @@ from typing import Any
 
 import anyio
 from anyio.abc import TaskGroup
+from anyio.lowlevel import checkpoint
 
 from engine.api import Engine, EngineError
 
@@ -43,6 +44,7 @@ class EarlyStart:
 
     async def _prefill(self, request: dict[str, Any], scope: anyio.CancelScope) -> None:
         with scope:
+            await checkpoint()  # where it ends if it has been overtaken
             try:
                 await self._engine.chat(request)
             except EngineError as error:
