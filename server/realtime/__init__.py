@@ -1,0 +1,1 @@
+"""Voice in both directions over one WebSocket, with the events of OpenAI's Realtime API."""
