@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from server.redis_client import redis_client
 from server.settings import Settings
 from server.store import MAX_ANSWERS, MemoryStore, Store, StoreError, new_audio_id
 from tts.reaching import reaching
@@ -89,15 +90,7 @@ async def answer_store(settings: Settings) -> AsyncGenerator[Store, None]:
     if settings.redis_url is None:
         yield MemoryStore(settings.audio_ttl_seconds, MAX_ANSWERS)
         return
-    try:
-        from redis.asyncio import Redis
-
-        client = Redis.from_url(settings.redis_url)
-    except ImportError as error:
-        raise StoreError("OLA_REDIS_URL needs Redis's client: pip install 'ola-serve[redis]'") from error
-    except ValueError as error:
-        raise StoreError(f"OLA_REDIS_URL: {error}") from error
-    async with client as redis:
-        store = RedisStore(redis, settings.audio_ttl_seconds, MAX_ANSWERS)
+    async with AsyncExitStack() as closing:
+        store = RedisStore(redis_client(settings, closing, StoreError), settings.audio_ttl_seconds, MAX_ANSWERS)
         await store.transcript(new_audio_id())  # a wrong address is known now
         yield store
