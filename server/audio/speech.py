@@ -110,12 +110,11 @@ async def admitted(parts: Parts, manner: Manner, allowance: Allowance) -> AsyncG
     Raises:
         FieldError, RequestError, CannotImitateError, RegistryError: it cannot be spoken, or not now.
     """
-    if parts.speaker is None:
-        raise RequestError("This server has no voice.", code="no_voice")
+    speaker = parts.needed_speaker()
     await allowance.check_speech()
     async with AsyncExitStack() as stack:
         try:
-            place = await stack.enter_async_context(parts.speaker.admit(manner.voice))
+            place = await stack.enter_async_context(speaker.admit(manner.voice))
         except UnknownVoiceError as error:
             raise FieldError(error, "voice") from error
         except BusyError as error:

@@ -19,7 +19,7 @@ from server.forms import is_form, read_form
 from server.parts import Parts
 from tts.lending import MAX_BYTES, lent
 from tts.recorded import Recorded
-from tts.speaker import Offered, Speaker
+from tts.speaker import Offered
 from tts.voice import UnknownVoiceError
 
 _MAX_BODY = MAX_BYTES * 4 // 3 + 65_536
@@ -86,7 +86,7 @@ async def add_voice(request: Request, parts: Parts) -> dict[str, Any]:
     Raises:
         RequestError, LendingError, TakenNameError, CannotImitateError, RegistryError: it is not kept.
     """
-    speaker = _speaker(parts)
+    speaker = parts.needed_speaker()
     fields = await (_form(request) if is_form(request) else _json(request))
     asked = _Lending.model_validate(fields)
     make = partial(lent, asked.name, asked.audio_sample, asked.transcript, asked.consent, asked.language)
@@ -102,16 +102,10 @@ async def delete_voice(name: str, parts: Parts) -> dict[str, Any]:
         RequestError, FixedVoiceError, RegistryError: nothing was deleted.
     """
     try:
-        await _speaker(parts).delete(name)
+        await parts.needed_speaker().delete(name)
     except UnknownVoiceError as error:
         raise RequestError(str(error), status=404, param="name", code="unknown_voice") from error
     return {"object": "audio.voice.deleted", "id": name, "name": name, "deleted": True}
-
-
-def _speaker(parts: Parts) -> Speaker:
-    if parts.speaker is None:
-        raise RequestError("This server has no voice.", code="no_voice")
-    return parts.speaker
 
 
 def _described(voice: Offered) -> dict[str, Any]:
