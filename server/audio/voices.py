@@ -10,12 +10,11 @@ from typing import Any
 from anyio import to_thread
 from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict, StrictStr
-from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 
 from server.body import read_object
 from server.errors import RequestError
-from server.forms import is_form, read_form
+from server.forms import form_values, is_form, read_form
 from server.parts import Parts
 from tts.lending import MAX_BYTES, lent
 from tts.recorded import Recorded
@@ -135,17 +134,7 @@ async def _form(request: Request) -> dict[str, Any]:
     """The recording as a file, everything else as text."""
     form = await read_form(request, _MAX_BODY)
     try:
-        return await _fields(form)
+        file, fields = form_values(form, "audio_sample")
+        return fields | {"audio_sample": await file.read()}
     finally:
         await form.close()
-
-
-async def _fields(form: FormData) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
-    for name, value in form.multi_items():
-        if name in fields:
-            raise RequestError(f"{name} is given twice.", param=name)
-        fields[name] = await value.read() if isinstance(value, UploadFile) else value
-    if isinstance(fields.get("audio_sample"), str):
-        raise RequestError("audio_sample must be sent as a file.", param="audio_sample")
-    return fields
