@@ -69,13 +69,13 @@ class RedisSessions:
         _check(answer, hold)
 
     async def release(self, hold: Hold) -> None:
-        arguments = [hold.owner, hold.epoch, self._ttl_ms]
+        arguments: list[Any] = [hold.owner, hold.epoch, self._ttl_ms]
         with reaching(SessionStoreError):
             size = await self._release(keys=_keys(hold.session_id), args=arguments)
             if size < 0:
                 return
-            bounds = [self._ttl_ms, self.bounds.waiting, self.bounds.waiting_bytes]
-            for surplus in await self._make_room(keys=_WAITING, args=[hold.session_id, size, *bounds]):
+            arguments = [hold.session_id, size, self._ttl_ms, self.bounds.waiting, self.bounds.waiting_bytes]
+            for surplus in await self._make_room(keys=_WAITING, args=arguments):
                 await self._drop(keys=_keys(surplus.decode()))
 
     async def claim(self, session_id: str, owner: str) -> Claim:
@@ -97,7 +97,7 @@ class RedisSessions:
     async def _keep(self, how: str, hold: Hold, change: Change) -> Hold:
         bounds = [self._ttl_ms, self.bounds.session_bytes, self.bounds.events, self.bounds.event_bytes]
         order = ["as it was", 0] if change.order is None else ["ordered", len(change.order)]
-        arguments = [
+        arguments: list[Any] = [
             *(how, hold.owner, hold.epoch, hold.revision),
             *bounds,
             *(b"" if value is None else packed(value) for value in (change.config, change.state)),

@@ -3,7 +3,7 @@ do the same."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -257,6 +257,7 @@ async def test_redis_forgets_in_time(url: str) -> None:
         await redis.flushall()
         store = RedisSessions(redis, Bounds(ttl_seconds=10))
         hold = await store.replace(Hold(ID, ANNA), KEPT, noted("a"))
+        calls: list[Callable[[], Awaitable[object]]]
         calls = [lambda: store.renew(hold), lambda: store.release(hold), lambda: store.claim(ID, ANNA)]
         for call in calls:
             await _let_pass(redis, 9)
