@@ -13,7 +13,7 @@ from engine.api import Engine
 from server.access.access import Access
 from server.access.client_secrets import add_client_secrets
 from server.access.gate import add_cors, add_gate
-from server.audio.speech import add_speech
+from server.audio.speech import SpeechRequest, add_speech
 from server.audio.speech_stream import add_speech_stream
 from server.audio.transcriptions import add_transcriptions
 from server.audio.voices import add_voices
@@ -91,7 +91,7 @@ def create_app(
     add_transcriptions(app, parts)
     add_client_secrets(app, parts, access.secrets)
     _add_operations(app, parts)
-    describe_api(app, ChatBody, ResponsesBody)
+    describe_api(app, ChatBody, ResponsesBody, SpeechRequest)
     return app
 
 

@@ -7,7 +7,6 @@ the fields and their meaning are OpenAI's (`openai.types.realtime`).
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from typing import Any, Literal
 from uuid import uuid4
 
@@ -22,6 +21,7 @@ from server.body import read_object
 from server.errors import RequestError
 from server.model_names import check_model
 from server.parts import Parts
+from server.realtime.shapes import unknown_fields
 
 _MAX_BODY = 2**20
 _DOCS: dict[str, Any] = {
@@ -81,21 +81,10 @@ async def _session(given: dict[str, Any], parts: Parts) -> dict[str, Any]:
     """
     asked = _Transcription if given.get("type") == "transcription" else _Conversation
     checked = asked.model_validate({"session": given}).session
-    for unknown in _unknown(checked, "session"):
+    for unknown in unknown_fields(checked, "session"):
         raise RequestError(f"{unknown} is not known.", param=unknown)
     session = checked.model_dump(mode="json", exclude_unset=True)
     if checked.type == "realtime":
         session["model"] = await check_model(checked.model, parts.engine, param="session.model")
     kind = "realtime.session" if checked.type == "realtime" else "realtime.transcription_session"
     return {"object": kind, "id": f"sess_{uuid4().hex}"} | session
-
-
-def _unknown(checked: object, path: str) -> Iterator[str]:
-    """Fields that the SDK's models let through, at any depth."""
-    if isinstance(checked, BaseModel):
-        yield from (f"{path}.{name}" for name in checked.model_extra or {})
-        for name in type(checked).model_fields:
-            yield from _unknown(getattr(checked, name), f"{path}.{name}")
-    elif isinstance(checked, list):
-        for index, item in enumerate(checked):
-            yield from _unknown(item, f"{path}[{index}]")

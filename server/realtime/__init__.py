@@ -1,1 +1,1 @@
-"""Voice in both directions over one WebSocket, with the events of OpenAI's Realtime API."""
+"""Voice conversations over OpenAI's Realtime API: `session` is the core, `connection` one way to it."""
