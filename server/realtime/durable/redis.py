@@ -16,7 +16,6 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from server.access.reaching import reaching
 from server.realtime.durable import scripts
 from server.realtime.durable.memory import packed, whole
 from server.realtime.durable.store import (
@@ -33,6 +32,7 @@ from server.realtime.durable.store import (
     UnknownSessionError,
     is_session_id,
 )
+from tts.reaching import reaching
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
