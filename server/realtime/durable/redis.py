@@ -13,11 +13,12 @@ Braces put all keys of a session on one node of a cluster: scripts need that. Ev
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from server.realtime.durable import scripts
-from server.realtime.durable.memory import packed, whole
+from server.realtime.durable.memory import MemorySessions, packed, whole
 from server.realtime.durable.store import (
     Bounds,
     Change,
@@ -26,12 +27,15 @@ from server.realtime.durable.store import (
     Kept,
     Noted,
     OutOfStepError,
+    SessionStore,
     SessionStoreError,
     TakenOverError,
     TooLargeError,
     UnknownSessionError,
     is_session_id,
 )
+from server.redis_client import redis_client
+from server.settings import Settings
 from tts.reaching import reaching
 
 if TYPE_CHECKING:
@@ -124,6 +128,20 @@ class RedisSessions:
             raise UnknownSessionError(session_id)
         pairs = [(name.decode(errors="surrogatepass"), by_id[name]) for name in ids if name in by_id]
         return Kept(json.loads(config), pairs, json.loads(state)), [_noted(event) for event in noted]
+
+
+@asynccontextmanager
+async def session_store(settings: Settings) -> AsyncGenerator[SessionStore, None]:
+    """Where the settings want sessions to be kept. Redis is not asked yet: a server speaks without it, too.
+
+    Raises:
+        SessionStoreError: Redis's URL is none, or its client is not installed.
+    """
+    if settings.redis_url is None:
+        yield MemorySessions()
+        return
+    async with AsyncExitStack() as closing:
+        yield RedisSessions(redis_client(settings, closing, SessionStoreError))
 
 
 def _keys(session_id: str) -> list[str]:

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from server.errors import describe
 from server.realtime.durable.memory import MemorySessions
-from server.realtime.durable.redis import RedisSessions
+from server.realtime.durable.redis import RedisSessions, session_store
 from server.realtime.durable.store import (
     Bounds,
     Change,
@@ -28,6 +29,7 @@ from server.realtime.durable.store import (
     UnknownSessionError,
 )
 from server.realtime.ids import new_id
+from server.settings import Settings
 from tests.redis_server import redis_server
 from tests.server.keys import connected
 from tests.server.realtime.durable.stores import ANNA, BERT, KEPT, Clock, noted, two_of
@@ -289,6 +291,27 @@ async def test_who_waits_no_longer_takes_no_room(url: str) -> None:
         await store.release(await store.replace(Hold(ID, ANNA), KEPT))
         assert await redis.zrange("{ola:sessions}:waiting", 0, -1) == [ID.encode()]
         assert await redis.hkeys("{ola:sessions}:bytes") == [ID.encode()]
+
+
+async def test_the_settings_say_where_sessions_are_kept(url: str) -> None:
+    async with session_store(Settings()) as store:
+        assert isinstance(store, MemorySessions)
+    async with session_store(Settings(redis_url=url)) as store:
+        assert isinstance(store, RedisSessions)
+        await store.replace(Hold(ID, ANNA), KEPT)
+        assert (await store.claim(ID, ANNA)).kept == KEPT
+    with pytest.raises(SessionStoreError, match="OLA_REDIS_URL"):
+        async with session_store(Settings(redis_url="nonsense")):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [(UnknownSessionError("x"), 404, "session_not_found"), (SessionStoreError("x"), 503, "sessions_unavailable")],
+)
+def test_clients_are_told_what_is_wrong(error: Exception, status: int, code: str) -> None:
+    failure = describe(error)
+    assert (failure.status, failure.code) == (status, code)
 
 
 async def test_a_redis_that_is_away_is_an_error_of_its_own() -> None:
