@@ -298,8 +298,8 @@ async def test_the_settings_say_where_sessions_are_kept(url: str) -> None:
         assert isinstance(store, MemorySessions)
     async with session_store(Settings(redis_url=url)) as store:
         assert isinstance(store, RedisSessions)
-        await store.replace(Hold(ID, ANNA), KEPT)
-        assert (await store.claim(ID, ANNA)).kept == KEPT
+        await store.replace(Hold(fresh := new_id("sess"), ANNA), KEPT)
+        assert (await store.claim(fresh, ANNA)).kept == KEPT
     with pytest.raises(SessionStoreError, match="OLA_REDIS_URL"):
         async with session_store(Settings(redis_url="nonsense")):
             pass
