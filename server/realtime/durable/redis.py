@@ -36,12 +36,14 @@ from server.realtime.durable.store import (
 )
 from server.redis_client import redis_client
 from server.settings import Settings
-from tts.reaching import reaching
+from tts.reaching import PATIENCE, reaching
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
 _WAITING = ("{ola:sessions}:waiting", "{ola:sessions}:bytes")
+_WHOLE_PATIENCE = 10.0
+"""Seconds for a whole session, which may be a hundred megabytes."""
 _REFUSALS = {b"taken over": TakenOverError, b"out of step": OutOfStepError, b"too large": TooLargeError}
 
 
@@ -85,7 +87,7 @@ class RedisSessions:
     async def claim(self, session_id: str, owner: str) -> Claim:
         if not is_session_id(session_id):
             raise UnknownSessionError(session_id)
-        with reaching(SessionStoreError):
+        with reaching(SessionStoreError, patience=_WHOLE_PATIENCE):
             epoch, revision = await self._claim(keys=_keys(session_id), args=[owner, self._ttl_ms])
             if epoch < 0:
                 raise UnknownSessionError(session_id)
@@ -110,7 +112,7 @@ class RedisSessions:
             *(part for item_id, item in change.items.items() for part in (_name(item_id), item)),
             *(event.event_id.encode() + b"\n" + event.data for event in change.events),
         ]
-        with reaching(SessionStoreError):
+        with reaching(SessionStoreError, patience=_WHOLE_PATIENCE if how == "whole" else PATIENCE):
             answer = await self._write(keys=_keys(hold.session_id), args=arguments)
         _check(answer, hold)
         return hold.next()
