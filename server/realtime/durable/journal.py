@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable
+from itertools import islice
 
 from server.realtime.durable.store import Bounds, Noted
 
@@ -16,22 +17,17 @@ class Journal:
         self._events: deque[Noted] = deque()
         self._size = 0
 
-    def append(self, events: Sequence[Noted]) -> bool:
-        """Returns whether the oldest had to go."""
-        self._events.extend(events)
-        self._size += sum(event.size for event in events)
-        full = False
+    def append(self, events: Iterable[Noted]) -> None:
+        """The oldest go if there are too many, or too large ones."""
+        for event in events:
+            self._events.append(event)
+            self._size += event.size
         while len(self._events) > self._bounds.events or self._size > self._bounds.event_bytes:
             self._size -= self._events.popleft().size
-            full = True
-        return full
 
-    def taken(self) -> list[Noted]:
-        """All of them, which are then no longer here."""
-        events = list(self._events)
-        self._events.clear()
-        self._size = 0
-        return events
+    def last(self, number: int) -> list[Noted]:
+        """So many of them, if there are."""
+        return list(islice(self._events, max(0, len(self._events) - number), None))
 
     @property
     def events(self) -> list[Noted]:

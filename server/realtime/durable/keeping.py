@@ -5,16 +5,17 @@ Knows nothing of conversations but how to ask for what is to be kept.
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import anyio
 
 from server.realtime.durable.journal import Journal
+from server.realtime.durable.memory import packed
 from server.realtime.durable.store import (
     Change,
+    Claim,
     Hold,
     Kept,
     Noted,
@@ -63,17 +64,29 @@ class Keeping:
     only noted, and when it is back the session is written whole.
     """
 
-    def __init__(self, store: SessionStore, hold: Hold, session: Keepable, *, new: bool) -> None:
-        """`new`: the store knows nothing of it yet. Otherwise `session` is what was claimed with `hold`."""
+    def __init__(self, store: SessionStore, hold: Hold, session: Keepable, events: Sequence[Noted]) -> None:
+        """See `begun` and `resumed`."""
         self._store, self._hold, self._session = store, hold, session
-        self._out_of_step = new
+        self._out_of_step = False
         self._config = self._state = self._order = False
         self._items: set[str] = set()
-        self._events = Journal(store.bounds)
+        self._journal = Journal(store.bounds)
+        self._journal.append(events)
+        self._unwritten = 0  # events
         self._noted, self._urgent = anyio.Event(), anyio.Event()
         self._over = False
-        if new:
-            self._hurry()
+
+    @classmethod
+    def begun(cls, store: SessionStore, session_id: str, owner: str, session: Keepable) -> Keeping:
+        """A new session of this account. It is kept once `run` has written it."""
+        keeping = cls(store, Hold(session_id, owner), session, ())
+        keeping._fall_out_of_step()
+        return keeping
+
+    @classmethod
+    def resumed(cls, store: SessionStore, claim: Claim, session: Keepable) -> Keeping:
+        """One that was claimed; `session` is what was kept of it."""
+        return cls(store, claim.hold, session, claim.events)
 
     def config_changed(self) -> None:
         self._config = True
@@ -96,9 +109,8 @@ class Keeping:
 
     def sent(self, event_id: str, event: Mapping[str, Any]) -> None:
         """The client was sent this event, which must be JSON; leave its sound out."""
-        noted = Noted(event_id, json.dumps(event, separators=(",", ":")).encode())
-        # Without those that had to go there would be a gap behind the ones that the store has.
-        self._out_of_step |= self._events.append([noted])
+        self._journal.append([Noted(event_id, packed(event))])
+        self._unwritten += 1
         self._noted.set()
 
     async def run(self) -> None:
@@ -151,12 +163,15 @@ class Keeping:
         self._noted.set()
         self._urgent.set()
 
+    def _fall_out_of_step(self) -> None:
+        self._out_of_step = True
+        self._hurry()
+
     async def _renew(self) -> None:
         try:
             await self._store.renew(self._hold)
         except OutOfStepError:
-            self._out_of_step = True
-            self._hurry()
+            self._fall_out_of_step()
         except TakenOverError:
             self._over = True
             raise
@@ -165,13 +180,20 @@ class Keeping:
         """Write what is different now, or all. If that fails, all is to be written."""
         self._noted, self._urgent = anyio.Event(), anyio.Event()
         hold, self._hold = self._hold, self._hold.next()  # whoever fails may have written
-        whole, self._out_of_step = self._out_of_step, False
-        change, kept = self._change(), self._kept() if whole else None
+        # If some are neither there nor here any more, there would be a gap.
+        whole = self._out_of_step or self._unwritten > len(self._journal)
+        change, kept, events, self._out_of_step = (
+            self._change(),
+            self._kept() if whole else None,
+            self._unwritten,
+            False,
+        )
         try:
             if kept is None:
                 self._hold = await self._store.write(hold, change)
             else:
-                self._hold = await self._store.replace(hold, kept, change.events)
+                self._hold = await self._store.replace(hold, kept, self._journal.events)
+            self._unwritten -= events
         except TakenOverError:
             self._over = True
             raise
@@ -179,25 +201,20 @@ class Keeping:
             self._over = True
             logger.warning("Session %s is too large to be kept", hold.session_id)
         except OutOfStepError:
-            self._not_written(change)
+            self._fall_out_of_step()
         except BaseException:
-            self._not_written(change)
+            self._fall_out_of_step()
             raise
 
-    def _not_written(self, change: Change) -> None:
-        self._out_of_step = True
-        self._events.append([*change.events, *self._events.taken()])
-        self._hurry()
-
     def _change(self) -> Change:
-        """What was noted, which is then forgotten."""
+        """What was noted, which is then forgotten but for the events."""
         session, order = self._session, self._session.order
         change = Change(
             config=session.config if self._config else None,
             state=session.state if self._state else None,
             items={item_id: session.item(item_id) for item_id in order if item_id in self._items},
             order=order if self._order else None,
-            events=self._events.taken(),
+            events=self._journal.last(self._unwritten),
         )
         self._config = self._state = self._order = False
         self._items.clear()

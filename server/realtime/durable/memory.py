@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from server.realtime.durable.journal import Journal
@@ -152,6 +152,6 @@ def whole(kept: Kept, events: Sequence[Noted]) -> Change:
     return Change(kept.config, kept.state, dict(kept.items), [name for name, _ in kept.items], events)
 
 
-def packed(value: dict[str, Any]) -> bytes:
+def packed(value: Mapping[str, Any]) -> bytes:
     """JSON in ASCII: text from clients may hold halves of characters, which have no UTF-8."""
     return json.dumps(value, separators=(",", ":")).encode()

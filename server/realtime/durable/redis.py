@@ -13,11 +13,12 @@ Braces put all keys of a session on one node of a cluster: scripts need that. Ev
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from server.realtime.durable import scripts
-from server.realtime.durable.memory import packed, whole
+from server.realtime.durable.memory import MemorySessions, packed, whole
 from server.realtime.durable.store import (
     Bounds,
     Change,
@@ -26,18 +27,23 @@ from server.realtime.durable.store import (
     Kept,
     Noted,
     OutOfStepError,
+    SessionStore,
     SessionStoreError,
     TakenOverError,
     TooLargeError,
     UnknownSessionError,
     is_session_id,
 )
-from tts.reaching import reaching
+from server.redis_client import redis_client
+from server.settings import Settings
+from tts.reaching import PATIENCE, reaching
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
 _WAITING = ("{ola:sessions}:waiting", "{ola:sessions}:bytes")
+_WHOLE_PATIENCE = 10.0
+"""Seconds for a whole session, which may be a hundred megabytes."""
 _REFUSALS = {b"taken over": TakenOverError, b"out of step": OutOfStepError, b"too large": TooLargeError}
 
 
@@ -69,19 +75,19 @@ class RedisSessions:
         _check(answer, hold)
 
     async def release(self, hold: Hold) -> None:
-        arguments = [hold.owner, hold.epoch, self._ttl_ms]
+        arguments: list[Any] = [hold.owner, hold.epoch, self._ttl_ms]
         with reaching(SessionStoreError):
             size = await self._release(keys=_keys(hold.session_id), args=arguments)
             if size < 0:
                 return
-            bounds = [self._ttl_ms, self.bounds.waiting, self.bounds.waiting_bytes]
-            for surplus in await self._make_room(keys=_WAITING, args=[hold.session_id, size, *bounds]):
+            arguments = [hold.session_id, size, self._ttl_ms, self.bounds.waiting, self.bounds.waiting_bytes]
+            for surplus in await self._make_room(keys=_WAITING, args=arguments):
                 await self._drop(keys=_keys(surplus.decode()))
 
     async def claim(self, session_id: str, owner: str) -> Claim:
         if not is_session_id(session_id):
             raise UnknownSessionError(session_id)
-        with reaching(SessionStoreError):
+        with reaching(SessionStoreError, patience=_WHOLE_PATIENCE):
             epoch, revision = await self._claim(keys=_keys(session_id), args=[owner, self._ttl_ms])
             if epoch < 0:
                 raise UnknownSessionError(session_id)
@@ -97,7 +103,7 @@ class RedisSessions:
     async def _keep(self, how: str, hold: Hold, change: Change) -> Hold:
         bounds = [self._ttl_ms, self.bounds.session_bytes, self.bounds.events, self.bounds.event_bytes]
         order = ["as it was", 0] if change.order is None else ["ordered", len(change.order)]
-        arguments = [
+        arguments: list[Any] = [
             *(how, hold.owner, hold.epoch, hold.revision),
             *bounds,
             *(b"" if value is None else packed(value) for value in (change.config, change.state)),
@@ -106,7 +112,7 @@ class RedisSessions:
             *(part for item_id, item in change.items.items() for part in (_name(item_id), item)),
             *(event.event_id.encode() + b"\n" + event.data for event in change.events),
         ]
-        with reaching(SessionStoreError):
+        with reaching(SessionStoreError, patience=_WHOLE_PATIENCE if how == "whole" else PATIENCE):
             answer = await self._write(keys=_keys(hold.session_id), args=arguments)
         _check(answer, hold)
         return hold.next()
@@ -124,6 +130,20 @@ class RedisSessions:
             raise UnknownSessionError(session_id)
         pairs = [(name.decode(errors="surrogatepass"), by_id[name]) for name in ids if name in by_id]
         return Kept(json.loads(config), pairs, json.loads(state)), [_noted(event) for event in noted]
+
+
+@asynccontextmanager
+async def session_store(settings: Settings) -> AsyncGenerator[SessionStore, None]:
+    """Where the settings want sessions to be kept. Redis is not asked yet: a server speaks without it, too.
+
+    Raises:
+        SessionStoreError: Redis's URL is none, or its client is not installed.
+    """
+    if settings.redis_url is None:
+        yield MemorySessions()
+        return
+    async with AsyncExitStack() as closing:
+        yield RedisSessions(redis_client(settings, closing, SessionStoreError))
 
 
 def _keys(session_id: str) -> list[str]:

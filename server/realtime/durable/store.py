@@ -11,13 +11,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
-from uuid import uuid4
 
 KEPT_SECONDS = 600.0
 """For which a session waits for its client to come back. A lift, a change of networks or a restart of the server takes
 seconds to minutes; who stays away for longer begins anew. Also for which a session is kept whose holder does not renew
 it, so Redis may be away for nearly as long."""
-_ID = re.compile(r"sess_[0-9a-f]{32}")
+_ID = re.compile(r"sess_[0-9a-f]{24,32}")
 """Ids come from clients, and Redis would look for a key of any size."""
 
 
@@ -46,8 +45,8 @@ class Bounds:
     """How much a store keeps."""
 
     ttl_seconds: float = KEPT_SECONDS
-    session_bytes: int = 64 * 2**20
-    """Of config, state and items. Half an hour of nothing but speech at 16 kHz."""
+    session_bytes: int = 160 * 2**20
+    """Of config, state and items: more than a conversation may hold in media (`conversation.MAX_MEDIA_BYTES`)."""
     events: int = 2000
     """A minute and a half of an answer, whose sound comes in twenty events a second."""
     event_bytes: int = 2**20
@@ -169,11 +168,6 @@ class SessionStore(Protocol):
     async def forget(self, hold: Hold) -> None:
         """The session is over. Nothing if it was taken over or is not kept."""
         ...
-
-
-def new_session_id() -> str:
-    """A fresh id, not guessable: on a server without keys, whoever knows it can take the session over."""
-    return f"sess_{uuid4().hex}"
 
 
 def is_session_id(session_id: str) -> bool:

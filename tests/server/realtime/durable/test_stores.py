@@ -3,7 +3,7 @@ do the same."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from server.errors import describe
 from server.realtime.durable.memory import MemorySessions
-from server.realtime.durable.redis import RedisSessions
+from server.realtime.durable.redis import RedisSessions, session_store
 from server.realtime.durable.store import (
     Bounds,
     Change,
@@ -26,8 +27,9 @@ from server.realtime.durable.store import (
     TakenOverError,
     TooLargeError,
     UnknownSessionError,
-    new_session_id,
 )
+from server.realtime.ids import new_id
+from server.settings import Settings
 from tests.redis_server import redis_server
 from tests.server.keys import connected
 from tests.server.realtime.durable.stores import ANNA, BERT, KEPT, Clock, noted, two_of
@@ -35,7 +37,7 @@ from tests.server.realtime.durable.stores import ANNA, BERT, KEPT, Clock, noted,
 pytestmark = pytest.mark.anyio
 
 KINDS = ["memory", "redis"]
-ID, OTHER = new_session_id(), new_session_id()
+ID, OTHER = new_id("sess"), new_id("sess")
 
 
 @pytest.fixture(scope="module")
@@ -216,7 +218,7 @@ async def test_the_last_events_are_known(kind: str, url: str, bounds: Bounds) ->
 @pytest.mark.parametrize("bounds", [Bounds(waiting=2), Bounds(waiting_bytes=2 * len(b"{}{}one"))])
 async def test_who_has_waited_longest_goes_first(kind: str, url: str, bounds: Bounds) -> None:
     async with two_of(kind, url, bounds) as (store, other):
-        ids = [new_session_id() for _ in range(6)]
+        ids = [new_id("sess") for _ in range(6)]
         holds = [await store.replace(Hold(name, ANNA), Kept({}, [("a", b"one")])) for name in ids]
         await store.release(holds[0])
         await store.release(holds[1])
@@ -257,6 +259,7 @@ async def test_redis_forgets_in_time(url: str) -> None:
         await redis.flushall()
         store = RedisSessions(redis, Bounds(ttl_seconds=10))
         hold = await store.replace(Hold(ID, ANNA), KEPT, noted("a"))
+        calls: list[Callable[[], Awaitable[object]]]
         calls = [lambda: store.renew(hold), lambda: store.release(hold), lambda: store.claim(ID, ANNA)]
         for call in calls:
             await _let_pass(redis, 9)
@@ -282,12 +285,33 @@ async def test_who_waits_no_longer_takes_no_room(url: str) -> None:
         await redis.flushall()
         store = RedisSessions(redis, Bounds(ttl_seconds=0.05, waiting=2))
         for _ in range(3):
-            await store.release(await store.replace(Hold(new_session_id(), ANNA), KEPT))
+            await store.release(await store.replace(Hold(new_id("sess"), ANNA), KEPT))
         await anyio.sleep(0.06)  # the index goes by Redis's own clock
         await redis.persist("{ola:sessions}:waiting")
         await store.release(await store.replace(Hold(ID, ANNA), KEPT))
         assert await redis.zrange("{ola:sessions}:waiting", 0, -1) == [ID.encode()]
         assert await redis.hkeys("{ola:sessions}:bytes") == [ID.encode()]
+
+
+async def test_the_settings_say_where_sessions_are_kept(url: str) -> None:
+    async with session_store(Settings()) as store:
+        assert isinstance(store, MemorySessions)
+    async with session_store(Settings(redis_url=url)) as store:
+        assert isinstance(store, RedisSessions)
+        await store.replace(Hold(fresh := new_id("sess"), ANNA), KEPT)
+        assert (await store.claim(fresh, ANNA)).kept == KEPT
+    with pytest.raises(SessionStoreError, match="OLA_REDIS_URL"):
+        async with session_store(Settings(redis_url="nonsense")):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [(UnknownSessionError("x"), 404, "session_not_found"), (SessionStoreError("x"), 503, "sessions_unavailable")],
+)
+def test_clients_are_told_what_is_wrong(error: Exception, status: int, code: str) -> None:
+    failure = describe(error)
+    assert (failure.status, failure.code) == (status, code)
 
 
 async def test_a_redis_that_is_away_is_an_error_of_its_own() -> None:
