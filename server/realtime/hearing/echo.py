@@ -2,9 +2,9 @@
 
 An echo cancelled by the client leaves nothing to do here. Where it is not, what the microphone hears follows the
 envelope of the reply, some time later and by some gain. Both are learned while the reply plays: the delay is where the
-two envelopes agree best, the gain a low quantile of their ratio at that delay, for whoever speaks over the reply only
-adds to it. Sound that is not clearly louder than the reply after that delay and gain is taken for its echo. Until
-something is learned the echo is taken to be as loud as the reply.
+two envelopes agree best, the gain what their ratio at that delay seldom exceeds, though not far above its low values,
+for whoever speaks over the reply only adds to it. Sound that is not louder than the reply after that delay and gain is
+taken for its echo. What was learned serves the next reply too; until then an echo may come at any delay.
 """
 
 from __future__ import annotations
@@ -30,9 +30,12 @@ _INAUDIBLE = -70.0
 """dB of full scale, below which a reply has no echo."""
 _LOUD = 20.0
 """dB below the loudest frame of the reply, down to which frames teach: quieter ones drown in noise."""
-_QUANTILE = 0.3
-_MARGIN = 8.0
-"""dB above the expected echo, from which sound is not the echo. The gain is a low quantile, and rooms colour."""
+_FIRST_BOUND = -2.0
+"""dB: before anything is learned, what is louder than this beside the reply is no echo. Loudspeakers are farther away."""
+_LOW, _ABOVE_LOW = 0.3, 8.0
+_HIGH, _ABOVE_HIGH = 0.85, 3.0
+"""Quantiles of the ratio, and dB above them up to which sound is the echo, the lower of the two. The low one holds while
+somebody speaks for more than half of the time, the high one is closer where a room or noise colours little."""
 
 
 class EchoGuard:
@@ -68,11 +71,11 @@ class EchoGuard:
         if self._at - self._learned_at >= _EVERY:
             self._learned_at, self._echo = self._at, self._learned()
         if self._echo is None:
-            expected = float(near.max())
+            loudest = float(near.max()) + _FIRST_BOUND
         else:
-            delay, gain = self._echo.delay, self._echo.gain
-            expected = mean_level(self._played.wet(begin - delay, self._at - delay)) + gain
-        return mean_level(self._heard[-1]) < expected + _MARGIN
+            delay, bound = self._echo.delay, self._echo.bound
+            loudest = mean_level(self._played.wet(begin - delay, self._at - delay)) + bound
+        return mean_level(self._heard[-1]) < loudest
 
     def _learned(self) -> _Echo | None:
         heard = np.concatenate(self._heard)
@@ -83,16 +86,16 @@ class EchoGuard:
         # Row d: what was played d frames before each frame was heard.
         delayed = np.lib.stride_tricks.sliding_window_view(played, len(heard))[::-1]
         delay = int(np.argmax(_correlation(np.maximum(delayed, quiet), heard)))
-        teaching = delayed[delay] > quiet
-        return _Echo(delay, float(np.quantile((heard - delayed[delay])[teaching], _QUANTILE)))
+        low, high = np.quantile((heard - delayed[delay])[delayed[delay] > quiet], (_LOW, _HIGH))
+        return _Echo(delay, float(min(low + _ABOVE_LOW, high + _ABOVE_HIGH)))
 
 
 @dataclass(frozen=True, slots=True)
 class _Echo:
     delay: int
     """Frames."""
-    gain: float
-    """dB."""
+    bound: float
+    """dB above the reply."""
 
 
 def _correlation(rows: Levels, other: Levels) -> Levels:
