@@ -1,4 +1,4 @@
-"""What clients may say: every event of the SDK and ours, strictly, with the field at fault and the client's event id."""
+"""What clients may say: every event of the SDK and ours, strictly; what is refused, is by name and with its id."""
 
 from __future__ import annotations
 
