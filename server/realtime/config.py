@@ -33,11 +33,11 @@ class Facts:
     """What the server can do when it is asked."""
 
     models: tuple[str, ...]
-    """Names of the served model, the first of them its own."""
+    """The served ones; the first of them answers to the aliases."""
     voices: frozenset[str] | None
     """Every name that the speaker takes; None: this server has no voice."""
     aliases: re.Pattern[str] = REALTIME_MODELS
-    """Names that are taken for the served model's."""
+    """Names that are taken for the first model's."""
     hears: bool = True
     sees: bool = True
     watches: bool = True
