@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator
+from itertools import islice
 from typing import Any
 
 from engine.api import Engine
@@ -41,6 +43,15 @@ async def continued(rest: str, engine: Engine, request: dict[str, Any]) -> Chunk
     async with closing(asked(engine, going_on)) as chunks:
         async for chunk in chunks:
             yield chunk
+
+
+def unheard(text: str, heard: str) -> str:
+    """What follows in `text` on its beginning that was heard, as `tts.timeline` gives it: white space may differ."""
+    ink = len("".join(heard.split()))
+    if not ink:
+        return text
+    last = next(islice(re.finditer(r"\S", text), ink - 1, None), None)
+    return text[last.end() :] if last else ""
 
 
 def _chunk(delta: dict[str, Any], finish_reason: str | None) -> Chunk:

@@ -9,7 +9,7 @@ it stands, after an early start that had all the time it wants, and after one th
 from __future__ import annotations
 
 import argparse
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -105,38 +105,31 @@ async def started_early(engine: Engine, seed: int, seconds: float, head_start: f
     conversation = Conversation(seed)
     await answered_before(engine, conversation)
     sound = conversation.sound(seconds)
-    async with anyio.create_task_group() as speaking:
-        early = EarlyStart(engine, speaking)
-        early.prefill(conversation.request())
+    await read_ahead(engine, conversation.request())
     for end in range(CHUNK_SECONDS, int(seconds), CHUNK_SECONDS):
         part = (sound.samples[: end * SAMPLE_RATE] * 32768).astype(np.int16)
-        async with anyio.create_task_group() as speaking:
-            EarlyStart(engine, speaking).prefill(conversation.request(sound_of(part)))
+        await read_ahead(engine, conversation.request(sound_of(part)))
     request = conversation.request(sound)
-    async with anyio.create_task_group() as speaking:
-        early = EarlyStart(engine, speaking)
-        early.prefill(request)
-        with anyio.move_on_after(head_start):
-            # Polled: an early start tells nobody that it is done.
-            await anyio.sleep(0.05)
-            while await engine.running():  # noqa: ASYNC110
-                await anyio.sleep(0.01)
-        early.stop()
-        return await begun(engine, request)
+    await read_ahead(engine, request, head_start)
+    return await begun(engine, request)
+
+
+async def read_ahead(engine: Engine, request: Request, seconds: float = 60.0) -> None:
+    """Start early, and stop that if it takes too long."""
+    with anyio.move_on_after(seconds):
+        async with anyio.create_task_group() as speaking:
+            EarlyStart(engine, speaking).prefill(request)
 
 
 async def measure(model: str, rounds: int) -> None:
     """Print the table. Cancelling it stops the engine."""
-    ways = {
+    ways: dict[str, Callable[[Engine, int, float], Awaitable[Start]]] = {
         "as it stands": as_it_stands,
         f"started {HEAD_START} s before": partial(started_early, head_start=HEAD_START),
         "started early": partial(started_early, head_start=60.0),
     }
-    print(
-        "| question | way | first token, median of",
-        rounds,
-        "| worst | prompt | cached |\n|---|---|---:|---:|---:|---:|",
-    )
+    print(f"| question | way | first token, median of {rounds} | worst | prompt | cached |")
+    print("|---|---|---:|---:|---:|---:|")
     async with real_engine(model) as engine:
         await begun(engine, Conversation(0).request(Conversation(0).sound(3)))
         for seconds in (3, 45):

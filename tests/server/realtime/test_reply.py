@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,7 +16,7 @@ from engine.api import EngineError
 from server.narrator import Narrator
 from server.realtime.playback import LEAD, Playback
 from server.realtime.reply import Event, Failed, Finished, Reply, replying
-from server.realtime.sources import asked, continued, saying
+from server.realtime.sources import asked, continued, saying, unheard
 from server.realtime.written import CallArguments, CallBegun, CallEnded, Text, Writer, Written
 from tests.hand_clock import HandClock, settled
 from tests.scripted_engine import ScriptedEngine
@@ -23,6 +24,7 @@ from tests.scripted_voice import ScriptedVoice
 from tests.server.served import ASK, quick_voice, spoken_bytes
 from tts.events import Begun, Ended, Skipped, Sound
 from tts.speaker import Limits, Speaker
+from tts.timeline import Timeline
 from tts.voice import WIRE_RATE, VoiceError
 
 pytestmark = pytest.mark.anyio
@@ -319,3 +321,32 @@ async def test_an_answer_goes_on_where_it_was_not_heard() -> None:
     (sent,) = engine.requests
     assert (sent["continue_final_message"], sent["add_generation_prompt"]) == (True, False)
     assert sent["messages"][-1] == so_far
+
+
+MARKDOWN = (
+    "# A list\n\n* The first  item\n* and ",
+    "the **second** one.\n\n| a | b |\n",
+    "|---|---|\n| 1 | 2 |\n\nThe end. 终于。",
+    " \n",
+)
+
+
+async def test_an_answer_can_go_on_at_any_point_that_was_heard() -> None:
+    async with talking(ScriptedEngine(MARKDOWN), quick_voice(), Playback(math.inf)) as talk:
+        await settled()
+    timeline = Timeline()
+    for event in talk.events:
+        match event:
+            case Begun():
+                timeline.begin(event.text, event.at, event.expected)
+            case Ended():
+                timeline.end(event.at)
+    text = "".join(MARKDOWN)
+    rests = [unheard(text, timeline.heard(at)) for at in range(0, talk.playback.samples_sent + 1, WIRE_RATE // 50)]
+    assert rests[0] == text
+    assert rests[-1].strip() == ""
+    assert len(set(rests)) > 5
+    for rest in rests:
+        assert text.endswith(rest)
+        assert not re.search(r"[a-z]\Z", text.removesuffix(rest)) or not re.match("[a-z]", rest), "cut inside a word"
+    assert unheard("short", "longer than that") == ""
