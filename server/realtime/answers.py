@@ -106,6 +106,7 @@ class Answers:
             self._last = running
             self._ear.playback_began()
         answer.begin()
+        self._shared.notes.state_changed()
         self._shared.group.start_soon(self._give, running, source, name=answer.id)
         return answer
 
@@ -124,6 +125,23 @@ class Answers:
     def interrupt(self) -> Interruption | None:
         """The user speaks: fall silent at once. The conversation keeps what he has heard."""
         return self._hush(Ending("turn_detected"))
+
+    def resume(self, interruption: Interruption) -> None:
+        """Go on with an answer that was cut off.
+
+        Raises:
+            RequestError: another one is being given.
+        """
+        engine = self._shared.parts.engine
+        self.begin(interruption.asked, (), lambda _: interruption.source(engine))
+
+    def leave(self) -> Interruption | None:
+        """Nobody listens any more. Returns the answer that was being given, as far as it was heard."""
+        running = self._last
+        if running is None or running.answer.over:
+            return self._hush(Ending("client_cancelled"))
+        begun = Interruption(running.answer.asked, "", "", False, running.request, None)
+        return self._hush(Ending("client_cancelled")) or begun
 
     def clear(self) -> None:
         """Send no more sound, and take it that what was sent is not played to its end."""
@@ -228,6 +246,7 @@ class Answers:
     def _cut(self, answer: Answer, heard: int | None) -> None:
         """Keep what was heard: so many samples, or None: all, but what the client said of it meanwhile counts."""
         message, shared = answer.message, self._shared
+        shared.notes.state_changed()
         for item in answer.kept:
             shared.notes.item_changed(item.id)
         if message is None or not answer.asked.in_conversation:

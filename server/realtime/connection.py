@@ -15,6 +15,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from server.access.limits.allowance import LimitError
 from server.errors import FieldError, RequestError
 from server.media.errors import MediaError
+from server.realtime.durable.store import TakenOverError
 from server.realtime.events import ClientEvent, EventError, client_event
 from server.realtime.outbox import Outbox, emit_error
 
@@ -67,6 +68,8 @@ class Connection:
                     with anyio.move_on_after(LONGEST_SECONDS):
                         await self._read(core)
                     raise _ClosedError(1001, "session_expired", "The session has lasted as long as it may.")
+        except* TakenOverError:
+            await self._close(_ClosedError(1008, "session_taken_over", "Another connection has resumed this session."))
         except* _ClosedError as errors:
             await self._close(_first(errors))
 

@@ -8,7 +8,7 @@ from typing import Any, Self
 from engine.api import Engine
 from server.realtime.answer import Answer
 from server.realtime.config import ResponseConfig
-from server.realtime.sources import Chunks, continued, saying
+from server.realtime.sources import Chunks, asked, continued, saying
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +23,14 @@ class Interruption:
     """Whether the model had ended."""
     request: dict[str, Any]
     """That was answered."""
+    item_id: str | None
+    """Of what was said."""
 
     @classmethod
     def of(cls, answer: Answer, request: dict[str, Any], heard: int) -> Self | None:
         """Of an answer of which so many samples were heard; None if nothing is missing, or none of it is speech."""
-        told = cls(answer.asked, answer.text, answer.words_until(heard), answer.written, request)
+        item_id = None if answer.message is None else answer.message.id
+        told = cls(answer.asked, answer.text, answer.words_until(heard), answer.written, request, item_id)
         spoken = answer.asked.config.modality == "audio" and answer.asked.in_conversation
         return told if spoken and told.text and told.rest.strip() else None
 
@@ -43,7 +46,9 @@ class Interruption:
         return ""
 
     def source(self, engine: Engine) -> Chunks:
-        """The rest, and what the model adds to it if it had not ended."""
+        """The rest, and what the model adds to it if it had not ended; all of it if nothing is known."""
+        if not self.text:
+            return asked(engine, self.request)
         if self.whole:
             return saying(self.rest)
         so_far = {"role": "assistant", "content": self.text}

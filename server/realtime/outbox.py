@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any, Protocol
 from uuid import uuid4
 
@@ -19,6 +19,12 @@ _HIGH = 2**18
 """Bytes above which no further sound is made: 4 s of it."""
 
 
+_NOT_NOTED = frozenset({"session.created", "conversation.created", "conversation.item.retrieved"})
+"""Events that mean nothing to another connection, or hold sound."""
+
+Journal = Callable[[str, Mapping[str, Any]], None]
+
+
 class Emit(Protocol):
     """Tells the client an event. Returns at once; nothing that it does can fail."""
 
@@ -30,10 +36,16 @@ def emit_error(emit: Emit, error: Exception, event_id: str | None = None) -> Non
     emit("error", error=error_event(error, event_id)["error"])
 
 
+def _forget(event_id: str, event: Mapping[str, Any]) -> None:
+    """Nothing is to be remembered."""
+
+
 class Outbox:
     """The events of one connection. Sound in them is bytes under `delta`, which leave as base64."""
 
     def __init__(self) -> None:
+        self.journal: Journal = _forget
+        """Hears every event but sound."""
         self._tag, self._count = uuid4().hex[:12], 0
         self._waiting = deque[bytes]()
         self._held, self._ended = 0, False
@@ -49,7 +61,12 @@ class Outbox:
         event = {"type": type, "event_id": f"event_{self._tag}_{self._count:06d}"} | fields
         if isinstance(event.get("delta"), bytes):
             event["delta"] = b64encode(event["delta"]).decode()
-        data = to_json(event)
+        elif type not in _NOT_NOTED:
+            self.journal(event["event_id"], event)
+        self.put(to_json(event))
+
+    def put(self, data: bytes) -> None:
+        """Put an event at the end that was numbered before, as JSON."""
         if self._held + len(data) > _FULL:
             self.overrun.set()
             self._room.set()

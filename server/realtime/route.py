@@ -11,7 +11,7 @@ import anyio
 from fastapi import FastAPI
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from server.access.keys.key import digest_of
+from server.access.keys.key import Key, digest_of
 from server.access.keys.shown import shown_key
 from server.access.limits.allowance import allowance_of
 from server.access.secrets import PREFIX, Secrets
@@ -20,7 +20,7 @@ from server.parts import Parts
 from server.realtime.config import Config, Facts, Kind, begun
 from server.realtime.connection import Connection
 from server.realtime.conversation import Conversation
-from server.realtime.durable.store import new_session_id
+from server.realtime.durable.store import SessionStore
 from server.realtime.hearing.vad import Vad
 from server.realtime.outbox import Outbox
 from server.realtime.playback import Clock, WallClock
@@ -33,9 +33,10 @@ _PROTOCOL = "realtime"
 """The subprotocol that is answered; the others that clients offer hold keys or betas."""
 
 
-def add_realtime(app: FastAPI, parts: Parts, secrets: Secrets) -> None:
-    """Add the route. `secrets` are those that pages may begin sessions with."""
-    sessions = _Sessions(parts, WallClock())
+def add_realtime(app: FastAPI, parts: Parts, secrets: Secrets, store: SessionStore) -> None:
+    """Add the route. `secrets` are those that pages may begin sessions with; `store` keeps sessions whose connection
+    is gone."""
+    sessions = _Sessions(parts, WallClock(), store)
 
     @app.websocket("/v1/realtime")
     async def realtime(websocket: WebSocket) -> None:
@@ -52,8 +53,8 @@ def add_realtime(app: FastAPI, parts: Parts, secrets: Secrets) -> None:
 class _Sessions:
     """What the sessions of an app have in common."""
 
-    def __init__(self, parts: Parts, clock: Clock) -> None:
-        self._parts, self._clock = parts, clock
+    def __init__(self, parts: Parts, clock: Clock, store: SessionStore) -> None:
+        self._parts, self._clock, self._store = parts, clock, store
 
     @cached_property
     def _vad(self) -> Vad:
@@ -90,11 +91,13 @@ class _Sessions:
                 config=config,
                 conversation=Conversation(),
             )
-            session = Session(shared, self._vad, new_session_id())
+            key: Key | None = getattr(websocket.state, "key", None)
+            session = Session(shared, self._vad, outbox, self._store, "" if key is None else key.account)
             session.begin()
             try:
                 yield session
             finally:
+                await session.leave()
                 group.cancel_scope.cancel()
 
 

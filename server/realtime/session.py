@@ -17,6 +17,7 @@ from server.errors import RequestError
 from server.realtime.answers import Answers
 from server.realtime.config import ResponseConfig
 from server.realtime.conversation import Cut
+from server.realtime.durable.store import SessionStore
 from server.realtime.early import EarlyStart
 from server.realtime.events import (
     ClientEvent,
@@ -40,8 +41,11 @@ from server.realtime.given import item_of
 from server.realtime.hearing.ear import Ear
 from server.realtime.hearing.formats import Incoming, Outgoing, Samples
 from server.realtime.hearing.vad import Vad
+from server.realtime.ids import new_id
 from server.realtime.item_json import item_json
 from server.realtime.items import Item
+from server.realtime.lasting import Lasting
+from server.realtime.outbox import Outbox
 from server.realtime.pictures import picture, with_pictures
 from server.realtime.shared import Shared
 from server.realtime.shown import as_json
@@ -57,8 +61,11 @@ LONGEST_SECONDS = 3600
 class Session:
     """One session while it has a connection."""
 
-    def __init__(self, shared: Shared, vad: Vad, session_id: str) -> None:
-        self.id, self._shared = session_id, shared
+    def __init__(
+        self, shared: Shared, vad: Vad, outbox: Outbox, store: SessionStore, owner: str, session_id: str | None = None
+    ) -> None:
+        """`store` keeps the session for the account `owner`."""
+        self.id, self._shared, self._outbox = session_id or new_id("sess"), shared, outbox
         self._expires_at = int(time.time()) + LONGEST_SECONDS
         config = shared.config
         self._early = EarlyStart(shared.parts.engine, shared.group)
@@ -67,10 +74,14 @@ class Session:
         self._frames = Frames()
         written = WrittenDown(shared)
         self._turns = UserTurns(shared, self._ear, self._answers, self._early, self._frames, written)
+        self._lasting = Lasting(shared, self._answers, outbox, store, owner)
+        self._fresh = True
+        """Nothing but its config was ever said of it."""
 
     def begin(self) -> None:
         """Tell the client that there is a session."""
         shared = self._shared
+        self._lasting.begin(self.id)
         shared.emit("session.created", session=self._json())
         shared.emit(
             "conversation.created", conversation={"id": shared.conversation.id, "object": "realtime.conversation"}
@@ -82,9 +93,12 @@ class Session:
         Raises:
             RequestError, FieldError, MediaError: it is refused, and nothing has changed.
         """
+        self._fresh = self._fresh and isinstance(event, SessionUpdate | SessionResume)
         match event:
             case SessionUpdate():
                 self._update(event.session)
+            case SessionResume():
+                await self._resume(event)
             case InputAudioAppend():
                 self._check_hears()
                 await self._turns.append(event.audio)
@@ -111,8 +125,23 @@ class Session:
                 await self._respond(event.response)
             case ResponseCancel():
                 self._answers.cancel(event.response_id)
-            case SessionResume():
-                raise RequestError("A session is resumed before anything else is done.", code="session_already_begun")
+
+    async def leave(self) -> None:
+        """The connection is gone; the session may go on with another. Cancelling does not cut it short."""
+        await self._lasting.leave()
+
+    async def _resume(self, event: SessionResume) -> None:
+        if not self._fresh:
+            raise RequestError("A session is resumed before anything else is said.", code="session_already_begun")
+        missed = await self._lasting.resume(event.session_id, event.last_event_id)
+        self.id, self._fresh = event.session_id, False
+        shared = self._shared
+        self._ear.take_format(shared.config.input_format)
+        self._ear.take_turns(shared.config.turn_detection)
+        shared.emit("session.resumed", session=self._json(), missed=None if missed is None else len(missed))
+        for data in missed or ():
+            self._outbox.put(data)
+        self._lasting.go_on()
 
     def _update(self, given: dict[str, Any]) -> None:
         shared = self._shared

@@ -171,18 +171,9 @@ class UserTurns:
                 if answers:
                     self._answer()
             else:
-                self.resume(turn.interruption)
+                self._answers.resume(turn.interruption)
         except RequestError as error:
             emit_error(self._shared.emit, error)
-
-    def resume(self, interruption: Interruption) -> None:
-        """Go on with an answer that was cut off.
-
-        Raises:
-            RequestError: another one is being given.
-        """
-        engine = self._shared.parts.engine
-        self._answers.begin(interruption.asked, (), lambda _: interruption.source(engine))
 
     def _idle(self, event: IdleTimeout) -> None:
         item_id = new_id("item")

@@ -22,6 +22,8 @@ from server.metrics import Metrics
 from server.parts import Parts
 from server.realtime.config import Facts, begun
 from server.realtime.conversation import Conversation
+from server.realtime.durable.memory import MemorySessions
+from server.realtime.durable.store import SessionStore
 from server.realtime.events import EventError, client_event
 from server.realtime.hearing.vad import Vad, VadStream
 from server.realtime.outbox import Outbox, emit_error
@@ -114,8 +116,10 @@ async def driven(
     session: dict[str, Any] | None = None,
     limits: Limits | None = None,
     allowance: Allowance | None = None,
+    sessions: SessionStore | None = None,
 ) -> AsyncGenerator[Driver, None]:
-    """A session over scripted parts. `session` is what the first `session.update` asks for."""
+    """A session over scripted parts. `session` is what the first `session.update` asks for. Leaving it is what the
+    client does that vanishes."""
     engine, outbox, clock = engine or ScriptedEngine(), Outbox(), HandClock()
     speaker = None if voice is None else Speaker([voice], {"alloy": voice.name, "default": voice.name}, limits)
     voices = None if speaker is None else frozenset(await speaker.names())
@@ -128,11 +132,12 @@ async def driven(
         shared = Shared(
             parts, facts, outbox.emit, outbox.room, clock, allowance or Allowance(), group, config, Conversation()
         )
-        core = Session(shared, cast(Vad, ScriptedActivity()), "sess_test")
+        core = Session(shared, cast(Vad, ScriptedActivity()), outbox, sessions or MemorySessions(), "")
         core.begin()
         try:
             yield Driver(core, shared, outbox, clock)
         finally:
+            await core.leave()
             group.cancel_scope.cancel()
     if speaker is not None:
         await speaker.close()
