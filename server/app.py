@@ -27,6 +27,7 @@ from server.metrics import Metrics
 from server.models import add_models
 from server.openapi import answers, describe_api, reads
 from server.parts import Parts
+from server.realtime.route import add_realtime
 from server.responses import add_responses
 from server.schemas import ChatBody, Completion, ResponsesBody
 from server.settings import Settings
@@ -90,6 +91,7 @@ def create_app(
     add_speech_stream(app, parts)
     add_transcriptions(app, parts)
     add_client_secrets(app, parts, access.secrets)
+    add_realtime(app, parts, access.secrets)
     _add_operations(app, parts)
     describe_api(app, ChatBody, ResponsesBody, SpeechRequest)
     return app

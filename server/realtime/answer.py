@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from server.realtime.config import ResponseConfig
 from server.realtime.conversation import Conversation, Cut
 from server.realtime.hearing.formats import Outgoing
 from server.realtime.ids import new_id
@@ -16,7 +17,7 @@ from server.realtime.items import SAMPLES_PER_MS, FunctionCall, Item, Message, S
 from server.realtime.outbox import Emit
 from server.realtime.playback import Playback
 from server.realtime.reply import Event, Failed, Finished
-from server.realtime.response import Ending, ResponseConfig, response_json
+from server.realtime.response import Ending, response_json
 from server.realtime.written import CallArguments, CallBegun, CallEnded, Text, Written
 from tts.events import Begun, Ended, Skipped, Sound
 
@@ -234,5 +235,3 @@ class Answer:
 def _text(message: Message) -> str:
     part = message.content[0]
     return part.transcript if isinstance(part, Spoken) else part.text if isinstance(part, Words) else ""
-
-

@@ -13,18 +13,19 @@ from typing import Any
 
 import anyio
 
+from engine.api import SAMPLE_RATE
 from server.access.limits.ledger import Standing
 from server.audio.speech import Manner, admitted
 from server.errors import RequestError, describe
 from server.realtime.answer import Answer
 from server.realtime.config import ResponseConfig
 from server.realtime.conversation import Cut
-from server.realtime.ear import Ear, seconds_of
 from server.realtime.early import EarlyStart
-from server.realtime.events import error_event
+from server.realtime.hearing.ear import Ear
 from server.realtime.interruption import Interruption
 from server.realtime.items import Item
 from server.realtime.messages import messages, request_fields
+from server.realtime.outbox import emit_error
 from server.realtime.playback import LEAD, Playback
 from server.realtime.reply import replying
 from server.realtime.response import Ending
@@ -32,6 +33,7 @@ from server.realtime.room import room_for, tokens_of
 from server.realtime.shared import Shared
 from server.realtime.sources import Chunks, asked, saying
 from tts.events import Sound
+from tts.voice import WIRE_RATE
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +104,7 @@ class Answers:
         self._running[answer.id] = running
         if asked_for.in_conversation:
             self._last = running
-            self._ear.reply_begins()
+            self._ear.playback_began()
         answer.begin()
         self._shared.group.start_soon(self._give, running, source, name=answer.id)
         return answer
@@ -144,7 +146,7 @@ class Answers:
         self._stop(running, ending, heard)
         if answer.playback.samples_sent:
             self._shared.emit("output_audio_buffer.cleared", response_id=answer.id)
-        self._ear.reply_ends(0.0)
+        self._silent_after(0.0)
         return interruption
 
     def _stop(self, running: _Running, ending: Ending, heard: int) -> None:
@@ -175,7 +177,8 @@ class Answers:
         async with AsyncExitStack() as stack:
             narrator = None
             if answer.asked.config.modality == "audio":
-                manner = Manner(voice=answer.asked.config.voice, response_format="pcm", speed=answer.asked.config.speed)
+                config = answer.asked.config
+                manner = Manner(voice=config.voice or "default", response_format="pcm", speed=config.speed)
                 narrator = await stack.enter_async_context(admitted(shared.parts, manner, shared.allowance))
             events = await stack.enter_async_context(replying(chunks, narrator, shared.clock, answer.playback))
             async for event in events:
@@ -187,7 +190,15 @@ class Answers:
         await self._shared.room()
         playback, now = running.answer.playback, self._shared.clock.now()
         self.has_spoken = True
-        self._ear.plays(pcm, playback.ends(now) - seconds_of(pcm) - now)
+        ahead = playback.ends(now) - now - len(pcm) / (2 * WIRE_RATE)
+        self._ear.played(self._position(ahead), pcm)
+
+    def _silent_after(self, seconds: float) -> None:
+        self._ear.playback_ended(self._position(seconds))
+
+    def _position(self, ahead: float) -> int:
+        """Of the microphone, so many seconds from now."""
+        return self._ear.buffer.end + round(ahead * SAMPLE_RATE)
 
     def _ended(self, running: _Running) -> None:
         """It has ended by itself; what was sent plays on."""
@@ -196,7 +207,7 @@ class Answers:
         if running is self._filler:
             self._filler = None
         elif answer.asked.in_conversation:
-            self._ear.reply_ends(answer.playback.ends(now) - now)
+            self._silent_after(answer.playback.ends(now) - now)
         if answer.playback.samples_sent:
             shared.group.start_soon(self._play_out, answer, name="playback")
         filler = answer.asked.config.extensions.tool_filler
@@ -228,8 +239,7 @@ class Answers:
             try:
                 shared.conversation.truncate(deferred)
             except RequestError as error:
-                event = error_event(error, deferred.event_id)
-                shared.emit(event.pop("type"), **event)
+                emit_error(shared.emit, error, deferred.event_id)
             else:
                 self._tell_cut(deferred)
 

@@ -15,8 +15,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from server.access.limits.allowance import LimitError
 from server.errors import FieldError, RequestError
 from server.media.errors import MediaError
-from server.realtime.events import ClientEvent, client_event, error_fields, event_id_of
-from server.realtime.outbox import Outbox
+from server.realtime.events import ClientEvent, EventError, client_event
+from server.realtime.outbox import Outbox, emit_error
 
 logger = logging.getLogger(__name__)
 
@@ -76,14 +76,21 @@ class Connection:
                 message = await self._message()
             if idle.cancelled_caught:
                 raise _ClosedError(1001, "session_idle_timeout", "Nothing came from the client for too long.")
-            event_id = None
-            try:
-                if isinstance(message, LimitError):
-                    raise message
-                event_id = event_id_of(message)
-                await session.handle(client_event(message))
-            except (RequestError, FieldError, MediaError) as error:
-                self._outbox.emit("error", error=error_fields(error, event_id))
+            if isinstance(message, LimitError):
+                emit_error(self._outbox.emit, message)
+            else:
+                await self._take(message, session)
+
+    async def _take(self, message: str | None, session: Core) -> None:
+        try:
+            event = client_event(message)
+        except EventError as error:
+            emit_error(self._outbox.emit, error)
+            return
+        try:
+            await session.handle(event)
+        except (RequestError, FieldError, MediaError) as error:
+            emit_error(self._outbox.emit, error, event.event_id)
 
     async def _message(self) -> str | LimitError | None:
         """What the client says; None stands for a binary message, an error for one that was too much."""
@@ -113,7 +120,7 @@ class Connection:
         with suppress(RuntimeError), anyio.move_on_after(_CLOSE_SECONDS, shield=True):
             if why.message:
                 last = Outbox()
-                last.emit("error", error=error_fields(RequestError(why.message, code=why.code), None))
+                emit_error(last.emit, RequestError(why.message, code=why.code))
                 last.end()
                 async for event in last.events():
                     await self._websocket.send_text(event)

@@ -11,6 +11,8 @@ from uuid import uuid4
 import anyio
 from pydantic_core import to_json
 
+from server.realtime.events import error_event
+
 _FULL = 4 * 2**20
 """Bytes that may wait for a client: a minute of sound. One that is so far behind does not read."""
 _HIGH = 2**18
@@ -21,6 +23,11 @@ class Emit(Protocol):
     """Tells the client an event. Returns at once; nothing that it does can fail."""
 
     def __call__(self, type: str, /, **fields: Any) -> None: ...
+
+
+def emit_error(emit: Emit, error: Exception, event_id: str | None = None) -> None:
+    """Tell the client of an error, which ends nothing. `event_id` is of the client's event that caused it."""
+    emit("error", error=error_event(error, event_id)["error"])
 
 
 class Outbox:
@@ -75,6 +82,14 @@ class Outbox:
                 return
             else:
                 await self._news.wait()
+
+    def taken(self) -> list[str]:
+        """The events that wait, which then do not any more."""
+        waiting = [data.decode() for data in self._waiting]
+        self._waiting.clear()
+        self._held = 0
+        self._room.set()
+        return waiting
 
     def _tell(self) -> None:
         self._news.set()

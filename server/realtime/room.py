@@ -5,7 +5,18 @@ from __future__ import annotations
 from math import ceil
 
 from engine.api import VIDEO_FRAMES
-from server.realtime.items import FunctionCall, FunctionCallOutput, Heard, Item, Message, Part, Seen, Spoken, Watched, Words
+from server.realtime.items import (
+    FunctionCall,
+    FunctionCallOutput,
+    Heard,
+    Item,
+    Message,
+    Part,
+    Seen,
+    Spoken,
+    Watched,
+    Words,
+)
 
 _LETTERS_PER_TOKEN = 3
 """Of English it is four; too many tokens counted are better than too few."""
@@ -51,8 +62,7 @@ def _rows(part: Part) -> int:
         case Seen():
             if part.image is None:
                 return _MOST_ROWS
-            height, width = part.image.pixels.shape[:2]
-            return min(_MOST_ROWS, ceil(height * width / _PIXELS_PER_ROW))
+            return min(_MOST_ROWS, ceil(part.image.pixels.size / (3 * _PIXELS_PER_ROW)))
 
 
 def _letters(text: str) -> int:

@@ -12,9 +12,8 @@ from engine.api import SAMPLE_RATE, Sound
 Samples = npt.NDArray[np.int16]
 """Mono at SAMPLE_RATE, `[samples]`."""
 
-TAIL_SECONDS = 0.2
-"""Kept behind the last speech, for fading ends. A pause is at least as long, so that the tail is there when it begins
-to look like the end of the turn."""
+TAIL_SECONDS = 0.16
+"""Kept behind the last speech, for fading ends: what has been heard of a pause when it is told (`hearing.turns`)."""
 
 _TAIL = round(TAIL_SECONDS * SAMPLE_RATE)
 

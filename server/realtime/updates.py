@@ -23,15 +23,13 @@ from server.realtime.config import (
     NamedTool,
     ResponseConfig,
     Retention,
-    SemanticVad,
-    ServerVad,
-    SoundFormat,
     Tool,
     Transcription,
     Truncation,
-    TurnDetection,
     default_detection,
 )
+from server.realtime.hearing.formats import SoundFormat
+from server.realtime.hearing.turn_config import SemanticVad, ServerVad, TurnConfig
 from server.realtime.shown import fields_of
 from tts.voice import WIRE_RATE
 
@@ -157,7 +155,7 @@ def _format(given: Json | None, where: str) -> SoundFormat:
     return SoundFormat(coding, given.get("rate", WIRE_RATE) if coding == "audio/pcm" else _TELEPHONE_RATE)
 
 
-def _detection(heard: Json, kind: Kind, facts: Facts, where: str) -> TurnDetection | None:
+def _detection(heard: Json, kind: Kind, facts: Facts, where: str) -> TurnConfig | None:
     given = heard.get("turn_detection", default_detection(kind) if facts.hears else None)
     if given is None or isinstance(given, ServerVad):
         return given
