@@ -28,8 +28,10 @@ _TAIL = 500 * _MS
 """After a reply, how long its echo may still arrive."""
 _ABOVE_NOISE = 6.0
 """dB that speech over a reply rises above the noise: somebody far away does not stop it."""
-_LEAST_NOISE, _NOISE_RISE = -60.0, 0.08
-"""dB of full scale, and dB a window; the noise falls at once, between words too."""
+_FIRST_NOISE, _LEAST_NOISE = -40.0, -60.0
+"""dB of full scale."""
+_NOISE_RISE = 0.08
+"""dB a window; the noise falls at once, between words too."""
 _PAUSE = 160 * _MS
 """Silence after which the words may be judged: longer than the closure of a consonant."""
 _SHORTEST_WAIT = 320 * _MS
@@ -97,7 +99,7 @@ class TurnDetector:
         """May be changed at any time, also in the middle of a turn."""
         self._at = self._floor = at
         self._recent: deque[bool] = deque(maxlen=_AMONG_OVER_REPLY)
-        self._noise = _LEAST_NOISE
+        self._noise = _FIRST_NOISE
         self._turn: _Turn | None = None
         self._pauses = 0
         self._played_until: float = -math.inf
