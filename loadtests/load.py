@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import asdict, dataclass
 from time import perf_counter, process_time
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 import uvloop
@@ -20,6 +20,8 @@ from loadtests.questions import chat
 from loadtests.stream import AnswerError, AnswerReader
 
 MINUTES = aiohttp.ClientTimeout(total=600)
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,25 @@ class Answer:
     tokens: int
 
 
+async def at_a_time(
+    clients: int, client: Callable[[aiohttp.ClientSession], Coroutine[Any, Any, list[Made]]]
+) -> tuple[float, list[Made]]:
+    """So many clients at once, each over connections of its own for every question. The seconds from the first question
+    to the last answer, and what came of all of them. The first client that fails ends all.
+
+    Raises:
+        ExceptionGroup: a client failed.
+    """
+    # A connection for each question: a server that was held up may close a kept one just when the next is sent.
+    connector = aiohttp.TCPConnector(limit=0, force_close=True)
+    async with aiohttp.ClientSession(connector=connector, timeout=MINUTES) as session:
+        started = perf_counter()
+        async with asyncio.TaskGroup() as group:
+            asking = [group.create_task(client(session), name=f"client {number}") for number in range(clients)]
+        seconds = perf_counter() - started
+    return seconds, [made for task in asking for made in task.result()]
+
+
 async def measure(url: str, kind: str, numbers: list[int], streams: int, tokens: int) -> dict[str, Any]:
     """Ask all questions, `streams` of them at a time, each stream its next one when it has its answer.
 
@@ -39,14 +60,9 @@ async def measure(url: str, kind: str, numbers: list[int], streams: int, tokens:
     """
     # Ready before the clock runs: drawing pictures is no part of the load.
     bodies = iter([payload(kind, number, tokens) for number in numbers])
-    # A connection for each question: a server that was held up may close a kept one just when the next is sent.
-    connector = aiohttp.TCPConnector(limit=0, force_close=True)
-    async with aiohttp.ClientSession(connector=connector, timeout=MINUTES) as session:
-        started, busy = perf_counter(), process_time()
-        async with asyncio.TaskGroup() as group:
-            users = [group.create_task(one_stream(session, url, bodies), name=f"stream {n}") for n in range(streams)]
-        seconds, busy = perf_counter() - started, process_time() - busy
-    answers = [answer for user in users for answer in user.result()]
+    busy = process_time()
+    seconds, answers = await at_a_time(streams, lambda session: one_stream(session, url, bodies))
+    busy = process_time() - busy
     if wrong := {answer.tokens for answer in answers} - {tokens}:
         raise AnswerError(f"answers of {wrong} instead of {tokens} tokens")
     return {"seconds": seconds, "load_cpu": busy, "answers": [asdict(answer) for answer in answers]}

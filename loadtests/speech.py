@@ -114,11 +114,11 @@ async def listen(speaker: Speaker, *, at_the_end: bool = False) -> Heard:
     return heard
 
 
-def first_unit_known() -> float:
-    """Seconds from the question to the token, or the moment, by which the planner knows the first unit."""
+def first_unit_known(text: str = STORY, first_token: float = 1 / TOKENS_PER_SECOND) -> float:
+    """Seconds from the question to the token, or the moment, by which the planner knows the first unit of `text`."""
     planner = Planner()
-    for number, token in enumerate(tokens(STORY), 1):
-        now = number / TOKENS_PER_SECOND
+    for number, token in enumerate(tokens(text)):
+        now = first_token + number / TOKENS_PER_SECOND
         due = planner.due(now, 0.0)
         if due is not None and due < now and planner.ready(due, 0.0):
             return due

@@ -10,7 +10,7 @@ from time import perf_counter
 import aiohttp
 
 from loadtests.figures import percentile
-from loadtests.load import MINUTES
+from loadtests.load import at_a_time
 from loadtests.report import milliseconds, table
 from loadtests.stories import RATE
 from loadtests.stream import AnswerError
@@ -77,17 +77,11 @@ async def measure(url: str, clients: int, requests: int) -> Load:
     Raises:
         AnswerError: a text was not spoken for another reason than a busy voice.
     """
-    connector = aiohttp.TCPConnector(limit=0, force_close=True)
-    async with aiohttp.ClientSession(connector=connector, timeout=MINUTES) as session:
 
-        async def listen() -> list[Spoken | None]:
-            return [await ask(session, url) for _ in range(requests)]
+    async def listen(session: aiohttp.ClientSession) -> list[Spoken | None]:
+        return [await ask(session, url) for _ in range(requests)]
 
-        started = perf_counter()
-        async with asyncio.TaskGroup() as group:
-            listeners = [group.create_task(listen(), name=f"client {number}") for number in range(clients)]
-        seconds = perf_counter() - started
-    answers = [answer for listener in listeners for answer in listener.result()]
+    seconds, answers = await at_a_time(clients, listen)
     spoken = [answer for answer in answers if answer is not None]
     return Load(seconds, spoken, len(answers) - len(spoken))
 

@@ -16,7 +16,7 @@ from typing import Any
 import aiohttp
 
 from loadtests.figures import percentile
-from loadtests.load import MINUTES
+from loadtests.load import at_a_time
 from loadtests.report import milliseconds, table
 from loadtests.stream import AnswerError
 
@@ -92,15 +92,12 @@ async def measure(url: str, streams: int, answers: int) -> list[Heard]:
     Raises:
         AnswerError: an answer was refused or had no words or no sound.
     """
-    connector = aiohttp.TCPConnector(limit=0, force_close=True)
-    async with aiohttp.ClientSession(connector=connector, timeout=MINUTES) as session:
 
-        async def listen() -> list[Heard]:
-            return [await ask(session, url) for _ in range(answers)]
+    async def listen(session: aiohttp.ClientSession) -> list[Heard]:
+        return [await ask(session, url) for _ in range(answers)]
 
-        async with asyncio.TaskGroup() as group:
-            listeners = [group.create_task(listen(), name=f"listener {n}") for n in range(streams)]
-    return [heard for listener in listeners for heard in listener.result()]
+    _, heard = await at_a_time(streams, listen)
+    return heard
 
 
 async def ask(session: aiohttp.ClientSession, url: str) -> Heard:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from random import Random
 from time import perf_counter
@@ -47,26 +47,34 @@ class Heard:
 
 def report(url: str, streams: Iterable[int], *, markdown: bool) -> str:
     """A table of `streams` recordings at a time, for the server at `url`."""
-    recording = asyncio.run(recorded(url, LENGTH))
-    asyncio.run(measure(url, asyncio.run(recorded(url, 5.0)), 1))  # warms up
-    return table(HEADER, [row(url, recording, number) for number in streams], markdown)
+    random = Random(1)
+    asyncio.run(measure(url, [asyncio.run(recorded(url, 5.0, random))]))  # warms up
+    return table(HEADER, [row(url, number, random) for number in streams], markdown)
 
 
-def row(url: str, recording: Recording, streams: int) -> Row:
-    seconds, heard = asyncio.run(measure(url, recording, streams))
-    speech = streams * recording.seconds
-    wrong, words = word_errors(recording.said, heard[0].text)
+def row(url: str, streams: int, random: Random) -> Row:
+    """Recordings that were never put to the server before: it would have them in its caches."""
+    recordings = [asyncio.run(recorded(url, LENGTH, random)) for _ in range(streams)]
+    seconds, heard = asyncio.run(measure(url, recordings))
+    return figures(recordings, seconds, heard)
+
+
+def figures(recordings: Sequence[Recording], seconds: float, heard: Sequence[Heard]) -> Row:
+    """What it means that `recordings`, all at once, took `seconds` and were `heard` so, in order."""
+    speech = sum(recording.seconds for recording in recordings)
+    counts = [word_errors(recording.said, one.text) for recording, one in zip(recordings, heard, strict=True)]
+    wrong, words = map(sum, zip(*counts, strict=True))
     first = milliseconds(max(one.first_words for one in heard))
     factor = seconds / speech
     return [
-        *(str(streams), f"{speech:.0f}", f"{seconds:.1f}", f"{factor:.3f}"),
+        *(str(len(recordings)), f"{speech:.0f}", f"{seconds:.1f}", f"{factor:.3f}"),
         *(f"{1 / factor:.1f}", first, f"{wrong / words:.1%}"),
     ]
 
 
-async def recorded(url: str, seconds: float) -> Recording:
+async def recorded(url: str, seconds: float, random: Random) -> Recording:
     """Sentences spoken by the server, with pauses, until they fill so many seconds."""
-    random, said, parts, length = Random(1), list[str](), list[bytes](), 0
+    said, parts, length = list[str](), list[bytes](), 0
     pause = bytes(2 * round(PAUSE * RATE))
     async with aiohttp.ClientSession(timeout=MINUTES) as session:
         while length < seconds * RATE * 2:
@@ -82,15 +90,15 @@ async def recorded(url: str, seconds: float) -> Recording:
     return Recording(" ".join(said), stored.getvalue(), length / 2 / RATE)
 
 
-async def measure(url: str, recording: Recording, streams: int) -> tuple[float, list[Heard]]:
-    """Seconds for so many uploads at a time, and what was heard.
+async def measure(url: str, recordings: Sequence[Recording]) -> tuple[float, list[Heard]]:
+    """Seconds for all of them at once, and what was heard, in order.
 
     Raises:
         AnswerError: a recording was refused, or its transcript broke off.
     """
     async with aiohttp.ClientSession(timeout=MINUTES) as session:
         started = perf_counter()
-        heard = await asyncio.gather(*(transcribe(session, url, recording) for _ in range(streams)))
+        heard = await asyncio.gather(*(transcribe(session, url, recording) for recording in recordings))
         return perf_counter() - started, heard
 
 

@@ -13,7 +13,7 @@ from engine.api import Engine
 from server.access.access import Access
 from server.access.client_secrets import add_client_secrets
 from server.access.gate import add_cors, add_gate
-from server.audio.speech import add_speech
+from server.audio.speech import SpeechRequest, add_speech
 from server.audio.speech_stream import add_speech_stream
 from server.audio.transcriptions import add_transcriptions
 from server.audio.voices import add_voices
@@ -27,6 +27,7 @@ from server.metrics import Metrics
 from server.models import add_models
 from server.openapi import answers, describe_api, reads
 from server.parts import Parts
+from server.realtime.route import add_realtime
 from server.responses import add_responses
 from server.schemas import ChatBody, Completion, ResponsesBody
 from server.settings import Settings
@@ -90,8 +91,9 @@ def create_app(
     add_speech_stream(app, parts)
     add_transcriptions(app, parts)
     add_client_secrets(app, parts, access.secrets)
+    add_realtime(app, parts, access.secrets)
     _add_operations(app, parts)
-    describe_api(app, ChatBody, ResponsesBody)
+    describe_api(app, ChatBody, ResponsesBody, SpeechRequest)
     return app
 
 

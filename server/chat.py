@@ -12,7 +12,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from server.access.limits.allowance import Allowance
+from server.access.limits.allowance import Allowance, allowance_of
 from server.asking import Speech, take_ours
 from server.body import read_object
 from server.closing import closing
@@ -31,8 +31,8 @@ async def complete_chat(request: Request, parts: Parts) -> Response:
     asked = take_ours(body)
     take_unheeded(body, ChatUnheeded)
     if asked.stream:
-        return EventStream(partial(_stream, parts, body, asked.speech, request.state.allowance))
-    return WholeAnswer(partial(_answer, parts, body, asked.speech, request.state.allowance))
+        return EventStream(partial(_stream, parts, body, asked.speech, allowance_of(request)))
+    return WholeAnswer(partial(_answer, parts, body, asked.speech, allowance_of(request)))
 
 
 @asynccontextmanager

@@ -20,7 +20,7 @@ import uvloop
 from pydantic import ValidationError
 
 from engine.api import SAMPLE_RATE, Attachment, Engine, Image, Sound
-from server.connection import PatientConnection
+from server.connection import MESSAGE_BYTES, PatientConnection
 from server.settings import Settings
 from server.welcome import welcome
 
@@ -128,6 +128,7 @@ async def run(settings: Settings, arguments: Namespace, listener: socket.socket)
             lifespan="on",
             timeout_graceful_shutdown=LAST_SECONDS,
             ws="websockets-sansio",
+            ws_max_size=MESSAGE_BYTES,
             ws_per_message_deflate=False,  # speech does not get much smaller, only later
         )
         server = uvicorn.Server(config)

@@ -1,11 +1,12 @@
-"""Reads a form with files, bounded while it is read: small parts in memory, files on disk. Knows no field of it."""
+"""Reads a form with a file, bounded while it is read: small parts in memory, the file on disk. Knows no field of it."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from typing import Any
 
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
@@ -35,6 +36,28 @@ async def read_form(request: Request, max_bytes: int) -> FormData:
         if isinstance(error.__cause__, RequestError | ClientDisconnect):
             raise error.__cause__ from error
         raise RequestError(f"The body is not a valid form: {error}.", code="invalid_form") from error
+
+
+def form_values(form: FormData, file: str) -> tuple[UploadFile, dict[str, Any]]:
+    """The file, sent as the field `file`, and the other fields by name; those whose name ends in `[]` as lists.
+
+    Raises:
+        RequestError: the file is missing, something else is a file, or a field is there twice.
+    """
+    values: dict[str, Any] = {}
+    for key, value in form.multi_items():
+        name = key.removesuffix("[]")
+        if isinstance(value, UploadFile) != (key == file):
+            raise RequestError(f"{key} must {'not ' * (key != file)}be sent as a file.", param=name)
+        if name != key and isinstance(several := values.setdefault(name, []), list):
+            several.append(value)
+        elif name in values:
+            raise RequestError(f"{name} is given twice.", param=name)
+        else:
+            values[name] = value
+    if not isinstance(found := values.pop(file, None), UploadFile):
+        raise RequestError(f"{file}: the recording is missing.", param=file)
+    return found, values
 
 
 async def _pieces(request: Request, max_bytes: int) -> AsyncGenerator[bytes, None]:

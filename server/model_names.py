@@ -20,5 +20,10 @@ async def check_model(
     if name is None:
         return served[0]
     if name not in served and not (known and known.fullmatch(name)):
-        raise RequestError(f"The model {name!r} does not exist.", status=404, param=param, code="model_not_found")
+        raise no_such_model(name, param)
     return name
+
+
+def no_such_model(name: str, param: str = "model") -> RequestError:
+    """What a request is told whose field `param` names a model that is not served."""
+    return RequestError(f"The model {name!r} does not exist.", status=404, param=param, code="model_not_found")

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from engine.api import ServedModel
-from server.errors import RequestError
+from server.model_names import no_such_model
 from server.parts import Parts
 
 _ENDPOINTS = (
@@ -36,8 +36,7 @@ def add_models(app: FastAPI, parts: Parts) -> None:
         for served in await parts.engine.models():
             if served.name == model_id:
                 return described(served)
-        message = f"The model {model_id!r} does not exist."
-        raise RequestError(message, status=404, param="model", code="model_not_found")
+        raise no_such_model(model_id)
 
     def described(model: ServedModel) -> dict[str, Any]:
         routes = {getattr(route, "path", None) for route in app.routes}

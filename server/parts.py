@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.api import Engine
+from server.errors import RequestError
 from server.media.parts import Attachments
 from server.metrics import Metrics
 from server.settings import Settings
@@ -22,3 +23,9 @@ class Parts:
     store: Store
     metrics: Metrics
     attachments: Attachments
+
+    def needed_speaker(self) -> Speaker:
+        """The speaker, for what cannot do without. Raises RequestError: there is none."""
+        if self.speaker is None:
+            raise RequestError("This server has no voice.", code="no_voice")
+        return self.speaker

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-import anyio
-
+from server.redis_client import redis_client
 from server.settings import Settings
 from server.store import MAX_ANSWERS, MemoryStore, Store, StoreError, new_audio_id
+from tts.reaching import reaching
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
+_FAILURE = "Spoken answers cannot be kept or found"
 _PATIENCE = 5.0
 """Seconds for which an answer waits for Redis."""
 _ID = re.compile(r"audio_[0-9a-f]{32}")
@@ -62,7 +63,7 @@ class RedisStore:
         # Rounded down: what is promised is kept.
         expires_at = int(self._now() + self._ttl_ms / 1000)
         packed = transcript.encode(errors="surrogatepass")
-        with _store_errors():
+        with reaching(StoreError, _FAILURE, _PATIENCE):
             await self._keep(
                 keys=[self._named(audio_id), f"{self._key}:index"], args=[packed, self._ttl_ms, self._max_entries]
             )
@@ -71,7 +72,7 @@ class RedisStore:
     async def transcript(self, audio_id: str) -> str | None:
         if _ID.fullmatch(audio_id) is None:
             return None
-        with _store_errors():
+        with reaching(StoreError, _FAILURE, _PATIENCE):
             packed: bytes | None = await self._redis.get(self._named(audio_id))
             return None if packed is None else packed.decode(errors="surrogatepass")
 
@@ -89,26 +90,7 @@ async def answer_store(settings: Settings) -> AsyncGenerator[Store, None]:
     if settings.redis_url is None:
         yield MemoryStore(settings.audio_ttl_seconds, MAX_ANSWERS)
         return
-    try:
-        from redis.asyncio import Redis
-
-        client = Redis.from_url(settings.redis_url)
-    except ImportError as error:
-        raise StoreError("OLA_REDIS_URL needs Redis's client: pip install 'ola-serve[redis]'") from error
-    except ValueError as error:
-        raise StoreError(f"OLA_REDIS_URL: {error}") from error
-    async with client as redis:
-        store = RedisStore(redis, settings.audio_ttl_seconds, MAX_ANSWERS)
+    async with AsyncExitStack() as closing:
+        store = RedisStore(redis_client(settings, closing, StoreError), settings.audio_ttl_seconds, MAX_ANSWERS)
         await store.transcript(new_audio_id())  # a wrong address is known now
         yield store
-
-
-@contextmanager
-def _store_errors() -> Iterator[None]:
-    from redis.exceptions import RedisError
-
-    try:
-        with anyio.fail_after(_PATIENCE):
-            yield
-    except (RedisError, OSError, ValueError) as error:  # the last one: what is kept is damaged
-        raise StoreError(f"Spoken answers cannot be kept or found: {error!r}") from error

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
+from server.redis_client import redis_client
 from server.settings import Settings
 from tts.background import background
 from tts.recorded import Imitator, Registry
@@ -80,16 +81,7 @@ def speech_limits(settings: Settings) -> Limits:
 def _registry(settings: Settings, closing: AsyncExitStack) -> Registry:
     if settings.redis_url is None:
         return FileRegistry(settings.voices_folder)
-    try:
-        from redis.asyncio import Redis
-    except ImportError as error:
-        raise VoicingError("OLA_REDIS_URL needs Redis's client: pip install 'ola-serve[redis]'") from error
-    try:
-        redis = Redis.from_url(settings.redis_url)
-    except ValueError as error:
-        raise VoicingError(f"OLA_REDIS_URL: {error}") from error
-    closing.push_async_callback(redis.aclose)
-    return RedisRegistry(redis)
+    return RedisRegistry(redis_client(settings, closing, VoicingError))
 
 
 async def _voices(settings: Settings, closing: AsyncExitStack) -> Voices:

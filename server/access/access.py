@@ -6,17 +6,14 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from server.access.keys.files import FileKeys
 from server.access.keys.key import Keys, KeysError, KeyStore
 from server.access.limits.ledger import Ledger
 from server.access.limits.memory import MemoryLedger
 from server.access.secrets import MemorySecrets, Secrets
+from server.redis_client import redis_client
 from server.settings import Settings
-
-if TYPE_CHECKING:
-    from redis.asyncio import Redis
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +43,7 @@ async def opened_access(settings: Settings) -> AsyncGenerator[Access, None]:
         from server.access.limits.shared import RedisLedger
         from server.access.secrets import RedisSecrets
 
-        redis = connected(settings, closing)
+        redis = redis_client(settings, closing, KeysError)
         yield Access(store, RedisLedger(redis), RedisSecrets(redis))
 
 
@@ -58,19 +55,5 @@ def open_keys(settings: Settings, closing: AsyncExitStack) -> KeyStore | None:
         case "redis":
             from server.access.keys.hashes import RedisKeys
 
-            return RedisKeys(connected(settings, closing))
+            return RedisKeys(redis_client(settings, closing, KeysError))
     return FileKeys(Path(settings.keys).expanduser())
-
-
-def connected(settings: Settings, closing: AsyncExitStack) -> Redis:
-    """A client for OLA_REDIS_URL, closed with `closing`. Raises KeysError if it is no address."""
-    try:
-        from redis.asyncio import Redis
-    except ImportError as error:
-        raise KeysError("OLA_REDIS_URL needs Redis's client: pip install 'ola-serve[redis]'") from error
-    try:
-        redis = Redis.from_url(settings.redis_url or "", protocol=2)
-    except ValueError as error:
-        raise KeysError(f"OLA_REDIS_URL: {error}") from error
-    closing.push_async_callback(redis.aclose)
-    return redis

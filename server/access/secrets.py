@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from server.access.reaching import reaching
+from tts.reaching import reaching
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis

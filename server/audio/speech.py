@@ -24,6 +24,7 @@ from server.closing import closing
 from server.errors import FieldError, RequestError
 from server.model_names import check_model
 from server.narrator import Narrator
+from server.openapi import reads
 from server.parts import Parts
 from server.replies import ByteStream, Emit, EventStream, event
 from tts.encoding import FORMATS
@@ -76,9 +77,6 @@ class SpeechRequest(Manner):
     stream_format: Literal["audio", "sse"] = "audio"
 
 
-_DOCS: dict[str, Any] = {
-    "requestBody": {"required": True, "content": {"application/json": {"schema": SpeechRequest.model_json_schema()}}}
-}
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
@@ -91,7 +89,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 def add_speech(app: FastAPI, parts: Parts) -> None:
     """Add the route."""
 
-    @app.post("/v1/audio/speech", response_model=None, responses=_ANSWERS, openapi_extra=_DOCS)
+    @app.post("/v1/audio/speech", response_model=None, responses=_ANSWERS, openapi_extra=reads(SpeechRequest))
     async def speech(request: Request) -> Response:
         """Speak a text: sound comes while the rest is still being made."""
         body = await read_object(request, parts.settings.max_body_bytes)
@@ -110,12 +108,11 @@ async def admitted(parts: Parts, manner: Manner, allowance: Allowance) -> AsyncG
     Raises:
         FieldError, RequestError, CannotImitateError, RegistryError: it cannot be spoken, or not now.
     """
-    if parts.speaker is None:
-        raise RequestError("This server has no voice.", code="no_voice")
+    speaker = parts.needed_speaker()
     await allowance.check_speech()
     async with AsyncExitStack() as stack:
         try:
-            place = await stack.enter_async_context(parts.speaker.admit(manner.voice))
+            place = await stack.enter_async_context(speaker.admit(manner.voice))
         except UnknownVoiceError as error:
             raise FieldError(error, "voice") from error
         except BusyError as error:

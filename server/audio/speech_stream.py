@@ -14,7 +14,6 @@ from typing import Any
 import anyio
 from fastapi import FastAPI
 from pydantic_core import to_json
-from starlette.responses import JSONResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from server.access.limits.allowance import LimitError, allowance_of
@@ -39,10 +38,7 @@ def add_speech_stream(app: FastAPI, parts: Parts, idle_seconds: float = _IDLE_SE
 
     @app.websocket("/v1/audio/speech/stream")
     async def speech_stream(websocket: WebSocket) -> None:
-        if parts.speaker is None:
-            failure = describe(RequestError("This server has no voice.", code="no_voice"))
-            await websocket.send_denial_response(JSONResponse(failure.body, failure.status))
-            return
+        parts.needed_speaker()
         await websocket.accept()
         try:
             await _Connection(parts, websocket, idle_seconds).run()

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 
 from babel import Locale
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
-from starlette.datastructures import FormData, UploadFile
 
 from server.errors import RequestError
 
@@ -69,25 +68,3 @@ def form_docs(fields: type[Asked]) -> dict[str, Any]:
     schema["properties"] = {"file": {"type": "string", "format": "binary"}} | schema["properties"]
     schema["required"] = ["file"]
     return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
-
-
-def form_values(form: FormData) -> tuple[UploadFile, dict[str, Any]]:
-    """The file, and the other fields by name; those whose name ends in `[]` as lists.
-
-    Raises:
-        RequestError: the file is missing, something else is a file, or a field is there twice.
-    """
-    values: dict[str, Any] = {}
-    for key, value in form.multi_items():
-        name = key.removesuffix("[]")
-        if isinstance(value, UploadFile) != (name == "file"):
-            raise RequestError(f"{name} must {'not ' * (name != 'file')}be sent as a file.", param=name)
-        if name != key:
-            values.setdefault(name, []).append(value)
-        elif name in values:
-            raise RequestError(f"{name} is given twice.", param=name)
-        else:
-            values[name] = value
-    if (file := values.pop("file", None)) is None:
-        raise RequestError("file: the recording is missing.", param="file")
-    return file, values

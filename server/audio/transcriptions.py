@@ -26,11 +26,10 @@ from server.audio.transcription_form import (
     Asked,
     AskedTranscription,
     form_docs,
-    form_values,
 )
 from server.closing import closing
 from server.errors import RequestError
-from server.forms import read_form
+from server.forms import form_values, read_form
 from server.media.errors import naming
 from server.media.recording import sound_blocks
 from server.model_names import check_model
@@ -70,7 +69,7 @@ async def _respond(
         raise RequestError("This model does not hear.", param="file")
     form = await read_form(request, parts.settings.max_attachment_bytes + _MAX_FIELDS_BYTES)
     try:
-        file, values = form_values(form)
+        file, values = form_values(form, "file")
         asked = fields.model_validate(values)
         await check_model(asked.model, parts.engine, LISTENING_MODELS)
     except BaseException:

@@ -10,16 +10,15 @@ from typing import Any
 from anyio import to_thread
 from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict, StrictStr
-from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 
 from server.body import read_object
 from server.errors import RequestError
-from server.forms import is_form, read_form
+from server.forms import form_values, is_form, read_form
 from server.parts import Parts
 from tts.lending import MAX_BYTES, lent
 from tts.recorded import Recorded
-from tts.speaker import Offered, Speaker
+from tts.speaker import Offered
 from tts.voice import UnknownVoiceError
 
 _MAX_BODY = MAX_BYTES * 4 // 3 + 65_536
@@ -86,7 +85,7 @@ async def add_voice(request: Request, parts: Parts) -> dict[str, Any]:
     Raises:
         RequestError, LendingError, TakenNameError, CannotImitateError, RegistryError: it is not kept.
     """
-    speaker = _speaker(parts)
+    speaker = parts.needed_speaker()
     fields = await (_form(request) if is_form(request) else _json(request))
     asked = _Lending.model_validate(fields)
     make = partial(lent, asked.name, asked.audio_sample, asked.transcript, asked.consent, asked.language)
@@ -102,16 +101,10 @@ async def delete_voice(name: str, parts: Parts) -> dict[str, Any]:
         RequestError, FixedVoiceError, RegistryError: nothing was deleted.
     """
     try:
-        await _speaker(parts).delete(name)
+        await parts.needed_speaker().delete(name)
     except UnknownVoiceError as error:
         raise RequestError(str(error), status=404, param="name", code="unknown_voice") from error
     return {"object": "audio.voice.deleted", "id": name, "name": name, "deleted": True}
-
-
-def _speaker(parts: Parts) -> Speaker:
-    if parts.speaker is None:
-        raise RequestError("This server has no voice.", code="no_voice")
-    return parts.speaker
 
 
 def _described(voice: Offered) -> dict[str, Any]:
@@ -141,17 +134,7 @@ async def _form(request: Request) -> dict[str, Any]:
     """The recording as a file, everything else as text."""
     form = await read_form(request, _MAX_BODY)
     try:
-        return await _fields(form)
+        file, fields = form_values(form, "audio_sample")
+        return fields | {"audio_sample": await file.read()}
     finally:
         await form.close()
-
-
-async def _fields(form: FormData) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
-    for name, value in form.multi_items():
-        if name in fields:
-            raise RequestError(f"{name} is given twice.", param=name)
-        fields[name] = await value.read() if isinstance(value, UploadFile) else value
-    if isinstance(fields.get("audio_sample"), str):
-        raise RequestError("audio_sample must be sent as a file.", param="audio_sample")
-    return fields

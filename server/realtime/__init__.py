@@ -1,1 +1,1 @@
-"""The Realtime WebSocket: conversations by voice."""
+"""Voice conversations over OpenAI's Realtime API: `session` is the core, `connection` one way to it."""

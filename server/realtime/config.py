@@ -12,7 +12,8 @@ from typing import Any, Literal
 
 from server.audio.transcription_form import LISTENING_MODELS
 from server.errors import RequestError
-from tts.voice import WIRE_RATE
+from server.realtime.hearing.formats import PCM, SoundFormat
+from server.realtime.hearing.turn_config import ServerVad, TurnConfig
 
 Kind = Literal["realtime", "transcription"]
 Modality = Literal["audio", "text"]
@@ -39,8 +40,11 @@ class Facts:
     """Names that are taken for the first model's."""
     hears: bool = True
     sees: bool = True
+    watches: bool = True
     voice: str = "default"
     """The voice of sessions that name none."""
+    max_tokens: int | None = None
+    """What the model takes, with its answer; None: not limited."""
 
     def served(self, name: str, param: str) -> str:
         """The served model that `name` stands for.
@@ -60,38 +64,6 @@ class Facts:
         if aliases.fullmatch(name):
             return self.models[0]
         raise RequestError(f"The model {name!r} does not exist.", status=404, param=param, code="model_not_found")
-
-
-@dataclass(frozen=True, slots=True)
-class SoundFormat:
-    """How sound is written on the wire: mono, PCM as signed 16 bits, little-endian."""
-
-    coding: Literal["audio/pcm", "audio/pcmu", "audio/pcma"] = "audio/pcm"
-    rate: int = WIRE_RATE
-
-
-@dataclass(frozen=True, slots=True)
-class ServerVad:
-    """A turn ends when nobody has spoken for a while. Times in milliseconds."""
-
-    threshold: float = 0.5
-    prefix_padding_ms: int = 300
-    silence_duration_ms: int = 500
-    idle_timeout_ms: int | None = None
-    create_response: bool = True
-    interrupt_response: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class SemanticVad:
-    """A turn ends when what was said seems to be complete."""
-
-    eagerness: Literal["low", "medium", "high", "auto"] = "auto"
-    create_response: bool = True
-    interrupt_response: bool = True
-
-
-TurnDetection = ServerVad | SemanticVad
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,11 +136,11 @@ class Config:
     modality: Modality
     voice: str | None
     """None: this server has none."""
-    turn_detection: TurnDetection | None
+    turn_detection: TurnConfig | None
     transcription: Transcription | None
     instructions: str = INSTRUCTIONS
-    input_format: SoundFormat = SoundFormat()
-    output_format: SoundFormat = SoundFormat()
+    input_format: SoundFormat = PCM
+    output_format: SoundFormat = PCM
     speed: float = 1.0
     tools: tuple[Tool, ...] = ()
     tool_choice: Literal["auto", "none", "required"] | NamedTool = "auto"

@@ -64,6 +64,12 @@ class Conversation:
         """The id of the last item."""
         return next(reversed(self._items), None)
 
+    def before(self, item_id: str) -> str | None:
+        """The id of the item before this one; None if it is the first, or none."""
+        ids = list(self._items)
+        place = ids.index(item_id) if item_id in self._items else 0
+        return ids[place - 1] if place else None
+
     def __contains__(self, item_id: str) -> bool:
         return item_id in self._items
 

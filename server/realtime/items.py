@@ -77,7 +77,9 @@ class Spoken:
     timeline: Timeline = field(default_factory=Timeline)
     """Where its words are, in samples from the beginning of this part."""
     samples: int = 0
-    """At WIRE_RATE."""
+    """At WIRE_RATE; what was sent, although less of it may have been heard."""
+    whole: bool = True
+    """Whether the transcript was said to its end."""
 
     def cut(self, audio_end_ms: int) -> Spoken:
         """As far as it was heard.
@@ -88,7 +90,7 @@ class Spoken:
         if not 0 <= audio_end_ms <= -(-self.samples // SAMPLES_PER_MS):
             raise ValueError(f"{audio_end_ms} ms of {self.samples} samples")
         # Of what ends within the last millisecond nothing is cut: clients round.
-        if audio_end_ms >= self.samples // SAMPLES_PER_MS:
+        if self.whole and audio_end_ms >= self.samples // SAMPLES_PER_MS:
             return self
         samples = audio_end_ms * SAMPLES_PER_MS
         return replace(self, transcript=self.timeline.heard(samples), samples=samples)

@@ -7,25 +7,9 @@ from typing import Any
 
 from server.audio.transcription_form import LANGUAGES
 from server.errors import RequestError
-from server.realtime.config import (
-    INSTRUCTIONS,
-    Config,
-    Extensions,
-    Facts,
-    Json,
-    Kind,
-    Modality,
-    NamedTool,
-    Retention,
-    SemanticVad,
-    ServerVad,
-    SoundFormat,
-    Tool,
-    Transcription,
-    Truncation,
-    TurnDetection,
-    default_detection,
-)
+from server.realtime.config import INSTRUCTIONS, Config, Extensions, Facts, Json, Kind, Modality, NamedTool, Retention, Tool, Transcription, Truncation, default_detection
+from server.realtime.hearing.formats import SoundFormat
+from server.realtime.hearing.turn_config import SemanticVad, ServerVad, TurnConfig
 from tts.voice import WIRE_RATE
 
 MAX_OUTPUT_TOKENS = 4096
@@ -94,7 +78,7 @@ def _format(given: Json | None, where: str) -> SoundFormat:
     return SoundFormat(coding, given.get("rate", WIRE_RATE) if coding == "audio/pcm" else _TELEPHONE_RATE)
 
 
-def _detection(heard: Json, kind: Kind, facts: Facts, where: str) -> TurnDetection | None:
+def _detection(heard: Json, kind: Kind, facts: Facts, where: str) -> TurnConfig | None:
     given = heard.get("turn_detection", default_detection(kind) if facts.hears else None)
     if given is None or isinstance(given, ServerVad):
         return given

@@ -5,17 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any, Literal
 
-from server.realtime.config import (
-    Config,
-    NamedTool,
-    Retention,
-    ServerVad,
-    SoundFormat,
-    Tool,
-    Transcription,
-    Truncation,
-    TurnDetection,
-)
+from server.realtime.config import Config, NamedTool, Retention, Tool, Transcription, Truncation
+from server.realtime.hearing.formats import SoundFormat
+from server.realtime.hearing.turn_config import ServerVad, TurnConfig
 
 Json = dict[str, Any]
 
@@ -66,7 +58,7 @@ def _input_fields(config: Config) -> Json:
     }
 
 
-def _detection_json(detection: TurnDetection | None) -> Json | None:
+def _detection_json(detection: TurnConfig | None) -> Json | None:
     if detection is None:
         return None
     return {"type": "server_vad" if isinstance(detection, ServerVad) else "semantic_vad"} | asdict(detection)

@@ -9,8 +9,12 @@ from typing import Any
 import httpx
 import openai
 import pytest
+from starlette.websockets import WebSocket
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
 from engine.api import EngineError
+from server.errors import RequestError
 from tests.scripted_engine import ScriptedEngine
 from tests.server.served import ASK, SPOKEN, chunks_of, quick_voice, served
 
@@ -218,3 +222,38 @@ async def test_an_unknown_model_is_not_found() -> None:
         with pytest.raises(openai.NotFoundError) as failure:
             await server.sdk.models.retrieve("someone/else")
     assert failure.value.code == "model_not_found"
+
+
+BUSY = RequestError("Later.", status=429, code="server_busy", headers={"Retry-After": "3"})
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code", "closed"),
+    [(BUSY, 429, "server_busy", (1008, "server_busy")), (ZeroDivisionError(), 500, None, (1011, "server_error"))],
+    ids=["refused", "a fault"],
+)
+async def test_a_websocket_is_refused_before_it_is_accepted_and_closed_after(
+    error: Exception, status: int, code: str | None, closed: tuple[int, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    async with served(ScriptedEngine()) as server:
+
+        @server.app.websocket("/{when}")
+        async def failing(websocket: WebSocket, when: str) -> None:
+            if when == "after":
+                await websocket.accept()
+            raise error
+
+        url = str(server.http.base_url).replace("http", "ws")
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(f"{url}/before")
+        answer = refused.value.response
+        assert answer.body is not None
+        told = httpx.Response(answer.status_code, content=bytes(answer.body), headers=list(answer.headers.raw_items()))
+        assert check_error(told, status)["code"] == code
+        assert told.headers.get("Retry-After") == getattr(error, "headers", {}).get("Retry-After")
+        async with connect(f"{url}/after") as connection:
+            with pytest.raises(ConnectionClosedError) as ended:
+                await connection.recv()
+        assert ended.value.rcvd is not None
+        assert (ended.value.rcvd.code, ended.value.rcvd.reason) == closed
+    assert ("Traceback" in caplog.text) is (status == 500)

@@ -186,6 +186,8 @@ async def test_silence_has_no_words() -> None:
         ({"chunking_strategy[type]": "server_vad"}, 400, "chunking_strategy[type]"),
         ({"known_speaker_names[]": "anna"}, 400, "known_speaker_names"),
         ({"temperature": ["0", "1"]}, 400, "temperature"),
+        ({"include": "logprobs", "include[]": "logprobs"}, 400, "include"),
+        ({"include[]": "logprobs", "include": "logprobs"}, 400, "include"),
     ],
 )
 async def test_what_is_refused_names_the_field(fields: dict[str, Any], status: int, param: str) -> None:
@@ -203,6 +205,8 @@ async def test_what_is_refused_names_the_field(fields: dict[str, Any], status: i
         ({"data": {"model": MODEL}, "files": {"x": ("x", b"x")}}, 400, "x"),
         ({"files": {"model": (None, MODEL)}}, 400, "file"),
         ({"files": {"file": (None, "text")}}, 400, "file"),
+        ({"files": {"file[]": ("a", b"a")}}, 400, "file"),
+        ({"files": {"file[]": (None, "text")}}, 400, "file"),
         ({"files": [("file", ("a", b"a")), ("file", ("b", b"b"))]}, 400, None),
         ({"content": b"--x\r\nno form", "headers": {"content-type": "multipart/form-data; boundary=x"}}, 400, None),
         ({"content": b"", "headers": {"content-type": "multipart/form-data"}}, 400, None),

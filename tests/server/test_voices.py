@@ -108,6 +108,8 @@ async def test_a_data_uri_is_base64_as_well(tmp_path: Path) -> None:
         (in_form(sample=b"no sound"), "audio_sample"),
         (in_form(pitch="high"), "pitch"),
         ({"files": in_form()["files"]}, "name"),
+        ({"data": WORDS, "files": {"x": b""}}, "x"),
+        ({"files": {key: (None, value) for key, value in WORDS.items()}}, "audio_sample"),
         ({"data": WORDS | {"audio_sample": "text"}, "files": {"x": b""}}, "audio_sample"),
         ({"files": [("name", (None, "a")), ("name", (None, "b"))]}, "name"),
     ],

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import anyio
-
+from tts.reaching import reaching
 from tts.recorded import Recorded
 from tts.registry.kept import Memory, RegistryError, head_of, voice_of
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
+_FAILURE = "The recorded voices cannot be read or changed"
 _PATIENCE = 5.0
 """Seconds for which an answer waits for Redis; one that is busy with something else answers within these."""
 _ID = 32
@@ -49,11 +47,11 @@ class RedisRegistry:
         self._add, self._delete = self._redis.register_script(_ADD), self._redis.register_script(_DELETE)
 
     async def names(self) -> list[str]:
-        with _registry_errors():
+        with reaching(RegistryError, _FAILURE, _PATIENCE):
             return sorted(name.decode(errors="surrogatepass") for name in await self._redis.hkeys(self._heads))
 
     async def get(self, name: str) -> Recorded | None:
-        with _registry_errors():
+        with reaching(RegistryError, _FAILURE, _PATIENCE):
             head: bytes | None = await self._redis.hget(self._heads, _field(name))
             if known := self._memory.recall(name, head):
                 return known
@@ -69,24 +67,13 @@ class RedisRegistry:
     async def add(self, recorded: Recorded) -> bool:
         identity = uuid4().hex.encode()
         arguments = [_field(recorded.name), identity + head_of(recorded), identity, recorded.recording]
-        with _registry_errors():
+        with reaching(RegistryError, _FAILURE, _PATIENCE):
             return bool(await self._add(keys=[self._heads, self._recordings], args=arguments))
 
     async def delete(self, name: str) -> bool:
-        with _registry_errors():
+        with reaching(RegistryError, _FAILURE, _PATIENCE):
             return bool(await self._delete(keys=[self._heads, self._recordings], args=[_field(name)]))
 
 
 def _field(name: str) -> bytes:
     return name.encode(errors="surrogatepass")
-
-
-@contextmanager
-def _registry_errors() -> Iterator[None]:
-    from redis.exceptions import RedisError
-
-    try:
-        with anyio.fail_after(_PATIENCE):
-            yield
-    except (RedisError, OSError, ValueError) as error:  # the last one: what is kept is damaged
-        raise RegistryError(f"The recorded voices cannot be read or changed: {error!r}") from error

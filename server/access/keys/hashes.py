@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from server.access.keys.key import Key, KeyRecord, KeysError, TakenKeyNameError, account_of, is_same
 from server.access.limits.quota import Quota
-from server.access.reaching import reaching
+from tts.reaching import reaching
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from server.access.limits.ledger import PERIOD, TOLERANCE, Draw, Kind, Lease, LedgerError, Measure, Standing, Taking
-from server.access.reaching import reaching
 from tts.background import background
+from tts.reaching import reaching
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis

@@ -12,12 +12,13 @@ PATIENCE = 2.0
 
 
 @contextmanager
-def reaching(error: type[Exception]) -> Iterator[None]:
-    """Raises `error` if what is asked of Redis in the block fails or takes more than `PATIENCE`."""
+def reaching(error: type[Exception], failure: str = "Redis", patience: float = PATIENCE) -> Iterator[None]:
+    """Raises `error`, which begins with `failure`, if what is asked of Redis in the block fails or takes more than
+    `patience` seconds."""
     from redis.exceptions import RedisError
 
     try:
-        with anyio.fail_after(PATIENCE):
+        with anyio.fail_after(patience):
             yield
     except (RedisError, OSError, ValueError) as cause:  # the last one: what is kept is damaged
-        raise error(f"Redis: {type(cause).__name__}: {cause}") from cause
+        raise error(f"{failure}: {type(cause).__name__}: {cause}") from cause

@@ -1,0 +1,182 @@
+"""Sessions of /v1/realtime in real time: how soon a turn is answered aloud, how soon an interrupted answer is silent.
+
+Over a scripted model and voice, whose times are known, so that what lies beyond them is ours; then with a real model,
+cut where the wire tells of something.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from base64 import b64encode
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from random import Random
+from typing import Any
+
+from loadtests.child import Child, child
+from loadtests.report import Row, milliseconds, table
+from loadtests.scripted import ANSWER, FIRST_TOKEN
+from loadtests.servers import READY, Server, started
+from loadtests.speech import FIRST_CHUNK, first_unit_known
+from loadtests.turns import Script, Turn, both, silence, stages, wait
+from tests.demo.sentences import sum_of
+from tests.demo.words import NUMBERS
+from tts.events import Sound
+from tts.speaker import Speaker
+from tts.voices.espeak import OPENAI_ALIASES, espeak_voices
+
+SESSIONS = (10, 50, 100, 200)
+MUST_HOLD = 100
+"""Sessions that must meet the targets; more are a goal."""
+MAX_OVER = 0.05
+MAX_SILENCE = 0.2
+MAX_LATE = 0.01
+"""Share of appends that the load may send late, or the figures are those of the load."""
+STAGGER, SECONDS = 16.0, 45.0
+"""Over which sessions begin: about as long as two turns and their answers take. And how long all of them are there."""
+REAL_STAGGER, REAL_SECONDS = 5.0, 60.0
+VOICES = ("default", "onyx", "nova", "echo")
+SESSION: dict[str, Any] = {
+    "type": "realtime",
+    "audio": {
+        "input": {"turn_detection": {"type": "server_vad", "silence_duration_ms": 500}},
+        "output": {"voice": "alloy"},
+    },
+}
+HEADER = (
+    *("sessions", "turns", "lost", "first sound p50, ms", "p95", "its stages p50, ms", "beyond them p50, ms", "p95"),
+    *("barge-ins", "to silence p50, ms", "p95", "CPU of server, %", "of load, %", "late appends, %", "target"),
+)
+STAGES = ("silence", "end told", "answer begun", "first words", "first sound")
+REAL_HEADER = ("sessions", "turns", "lost", "first sound p50, ms", "p95", *(f"{name} p50, ms" for name in STAGES))
+
+
+class RealtimeError(Exception):
+    """The server told of an error in a session; what is measured is something else than a conversation."""
+
+
+def report(*, markdown: bool, sessions: Sequence[int] = SESSIONS, seconds: float = SECONDS) -> str:
+    """Measure a scripted server and describe. Raises RealtimeError."""
+    said = asyncio.run(spoken(questions(16)))
+    script = Script(first_unit_known(ANSWER, FIRST_TOKEN), FIRST_CHUNK)
+    rows = []
+    with started("loadtests.scripted", ready=READY) as server, child("loadtests.talking") as load:
+        _talk(load, server, [said[:1]], stagger=0.1, seconds=1.0, interrupts=False)  # warms up
+        for number in sessions:
+            turns_of_each = [said[start % len(said) :] + said[: start % len(said)] for start in range(number)]
+            given = _talk(load, server, turns_of_each, stagger=STAGGER, seconds=seconds, interrupts=True)
+            rows.append(row(number, given, script))
+    return table(HEADER, rows, markdown)
+
+
+def report_of_model(server: Server, sessions: Sequence[int], *, markdown: bool) -> str:
+    """Measure `server`, whose model and voice take the time that they take. Raises RealtimeError."""
+    rows = []
+    each = int(REAL_SECONDS // 3)
+    # No question comes twice: the engine would have heard it before.
+    asked = iter(asyncio.run(spoken(questions(each * (sum(sessions) + 1)))))
+    with child("loadtests.talking") as load:
+        _talk(load, server, [[next(asked)]], stagger=0.1, seconds=1.0, interrupts=False)  # warms up
+        for number in sessions:
+            turns_of_each = [[next(asked) for _ in range(each)] for _ in range(number)]
+            given = _talk(load, server, turns_of_each, stagger=REAL_STAGGER, seconds=REAL_SECONDS, interrupts=False)
+            rows.append(row_of_model(number, given))
+    return table(REAL_HEADER, rows, markdown)
+
+
+def row(sessions: int, given: dict[str, Any], script: Script) -> Row:
+    """Of what `loadtests.talking` gave."""
+    turns = [Turn(**turn) for turn in given["turns"]]
+    answered, over = [turn for turn in turns if turn.answered], [turn for turn in turns if turn.over]
+    hushed = [turn for turn in over if turn.hushed]
+    late = given["sent"]["late"] / max(given["sent"]["appends"], 1)
+    if not answered or not hushed:
+        return [str(sessions), str(len(turns)), str(len(turns) - len(answered)), *["-"] * 11, "FAIL (no answers)"]
+    waits, silences = both([wait(turn) for turn in answered]), both([silence(turn) for turn in hushed])
+    beyond = both([wait(turn) - script.expected(turn) for turn in answered])
+    missed = [
+        *["lost"] * (len(answered) < len(turns) or len(hushed) < len(over)),
+        *["first sound"] * (beyond[1] > MAX_OVER),
+        *["silence"] * (silences[1] > MAX_SILENCE),
+        *["load late"] * (late > MAX_LATE),
+    ]
+    return [
+        *(str(sessions), str(len(turns)), str(len(turns) - len(answered)), *map(milliseconds, waits)),
+        milliseconds(both([script.expected(turn) for turn in answered])[0]),
+        *map(milliseconds, beyond),
+        *(f"{len(hushed)} of {len(over)}", *map(milliseconds, silences)),
+        *(f"{100 * share:.0f}" for share in (given["server_cpu"], given["load_cpu"])),
+        f"{100 * late:.1f}",
+        verdict(sessions, missed),
+    ]
+
+
+def verdict(sessions: int, missed: Sequence[str]) -> str:
+    if not missed:
+        return "pass"
+    return f"{'FAIL' if sessions <= MUST_HOLD else 'goal missed'} ({', '.join(missed)})"
+
+
+def row_of_model(sessions: int, given: dict[str, Any]) -> Row:
+    """The same where nobody knows how long the model and the voice take by themselves."""
+    turns = [Turn(**turn) for turn in given["turns"]]
+    answered = [turn for turn in turns if turn.answered]
+    head = [str(sessions), str(len(turns)), str(len(turns) - len(answered))]
+    if not answered:
+        return [*head, *["-"] * (2 + len(STAGES))]
+    cut = [stages(turn) for turn in answered]
+    medians = [milliseconds(both([one[name] for one in cut])[0]) for name in STAGES]
+    return [*head, *map(milliseconds, both([wait(turn) for turn in answered])), *medians]
+
+
+def questions(number: int) -> list[str]:
+    """Of the demo model's world, in one breath each."""
+    random = Random(6)
+    asked = (sum_of(random) for _ in range(number))
+    return [f"What is {NUMBERS[first]} {sign} {NUMBERS[second]}?" for first, sign, second, _ in asked]
+
+
+async def spoken(texts: Sequence[str]) -> list[str]:
+    """Each text said by one of espeak's voices: PCM at the wire's rate, in base64."""
+
+    async def whole(text: str) -> AsyncGenerator[str, None]:
+        yield text
+
+    speaker = Speaker(espeak_voices(), OPENAI_ALIASES)
+    await speaker.start()
+    try:
+        said = []
+        for number, text in enumerate(texts):
+            pcm = bytearray()
+            async with aclosing(whole(text)) as pieces, speaker.say(pieces, VOICES[number % len(VOICES)]) as events:
+                async for event in events:
+                    if isinstance(event, Sound):
+                        pcm += event.pcm
+            said.append(b64encode(pcm).decode())
+        return said
+    finally:
+        await speaker.close()
+
+
+def _talk(
+    load: Child,
+    server: Server,
+    recordings: Sequence[Sequence[str]],
+    *,
+    stagger: float,
+    seconds: float,
+    interrupts: bool,
+) -> dict[str, Any]:
+    url = f"{server.url.replace('http', 'ws')}/v1/realtime?model=gpt-realtime"
+    given = load.ask(
+        url=url,
+        process=server.process,
+        recordings=recordings,
+        session=SESSION,
+        stagger=stagger,
+        seconds=seconds,
+        interrupts=interrupts,
+    )
+    for error in given["errors"]:
+        raise RealtimeError(str(error))
+    return given

@@ -1,0 +1,85 @@
+"""Our server over a scripted model and voice, as a process of its own: what it takes is what we add.
+
+Everything before and behind these two is what `ola serve` has.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from functools import cache
+from typing import Any
+
+import anyio
+import uvicorn
+
+from loadtests.speech import FIRST_CHUNK, REAL_TIME_FACTOR, TOKENS_PER_SECOND, tokens
+from server.app import create_app
+from server.connection import PatientConnection
+from server.settings import Settings
+from server.store import MAX_ANSWERS, MemoryStore
+from tests.scripted_engine import ScriptedEngine
+from tests.scripted_voice import ScriptedVoice
+from tts.speaker import Speaker
+
+ANSWER = (
+    "It was a cold evening in May. The old lighthouse stood at the end of the pier, where nobody had lived for years."
+)
+"""Seven and a half seconds of speech."""
+FIRST_TOKEN = 0.1
+"""Seconds from the question."""
+
+
+class TimedEngine(ScriptedEngine):
+    """Says ANSWER, each token at its time."""
+
+    def __init__(self) -> None:
+        super().__init__(tokens(ANSWER))
+
+    async def chat(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Nothing, at once: so are prompts read ahead of time."""
+        self.requests.clear()  # they hold the sound of all turns
+        return await ScriptedEngine([""]).chat(request)
+
+    async def stream_chat(self, request: dict[str, Any]) -> AsyncGenerator[str, None]:
+        self.requests.clear()
+        begun, number = anyio.current_time(), -1  # the first event has no words
+        async with aclosing(super().stream_chat(request)) as events:
+            async for event in events:
+                await anyio.sleep_until(begun + FIRST_TOKEN + max(number, 0) / TOKENS_PER_SECOND)
+                yield event
+                number += 1
+
+
+class KnownVoice(ScriptedVoice):
+    """Never makes the same sound twice, so that the script costs next to nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            seconds_per_char=1 / 15, chunk_seconds=0.1, delay=FIRST_CHUNK, rtf=REAL_TIME_FACTOR, slots=1024
+        )
+        self._made = cache(super().pcm)
+
+    def pcm(self, text: str) -> bytes:
+        return self._made(text)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m loadtests.scripted")
+    parser.add_argument("--port", type=int, required=True)
+    voice = KnownVoice()
+    app = create_app(Settings(), TimedEngine(), Speaker([voice], {"alloy": voice.name}), MemoryStore(60, MAX_ANSWERS))
+    uvicorn.run(
+        app,
+        port=parser.parse_args().port,
+        http=PatientConnection,
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,
+        access_log=False,
+        loop="uvloop",
+    )
+
+
+if __name__ == "__main__":
+    main()
