@@ -178,6 +178,13 @@ async def test_the_answer_is_what_the_sdk_expects() -> None:
     assert answer["session"]["object"] == "realtime.session"
 
 
+async def test_names_of_openais_models_and_our_extensions_are_taken() -> None:
+    asked = {"type": "realtime", "model": "gpt-realtime", "ola": {"pacing": "none"}}
+    async with served(ScriptedEngine()) as server:
+        answer = (await server.http.post(PATH, json={"session": asked})).json()
+        assert asked.items() <= answer["session"].items()
+
+
 @pytest.mark.parametrize(
     ("body", "param"),
     [
@@ -192,6 +199,7 @@ async def test_the_answer_is_what_the_sdk_expects() -> None:
         ({"session": {"type": "realtime", "instructions": 3}}, "session.instructions"),
         ({"session": {"type": "realtime", "mood": "kind"}}, "session.mood"),
         ({"session": {"type": "realtime", "audio": {"output": {"pitch": 3}}}}, "session.audio.output.pitch"),
+        ({"session": {"type": "realtime", "ola": {"pace": "none"}}}, "session.ola.pace"),
         ({"session": {"type": "realtime", "model": "other"}}, "session.model"),
     ],
 )
