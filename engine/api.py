@@ -87,6 +87,10 @@ _LISTENING: dict[Listening, str] = {
 """The first is the paper's prompt (Ola, arXiv 2502.04328); it has none for the second."""
 
 
+ANSWER_SPEECH = "Please directly answer the questions in the user's speech."
+"""The paper's prompt behind a question that is only heard."""
+
+
 def listening_prompt(task: Listening, language: str | None = None, hint: str = "") -> str:
     """What stands behind a recording whose words are wanted.
 

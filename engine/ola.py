@@ -21,6 +21,7 @@ from vllm.sequence import IntermediateTensors
 
 from engine.checkpoint import BEATS, SENSES, Ledger, backbone_shapes, sense_parameters, speech_tensors
 from engine.config import OlaConfig
+from engine.model.remembering import RememberingHearing
 from engine.model.senses import Hearing, Vision
 from engine.padding import pad_heads
 from engine.processor import PLACEHOLDERS, OlaDummyInputs, OlaProcessingInfo, OlaProcessor
@@ -56,7 +57,10 @@ class OlaQwenForCausalLM(nn.Module, SupportsMultiModal, SupportsLoRA, SupportsPP
             self.vision = Vision(self.config)
         if self.config.hearing:
             with self._mark_tower_model(vllm_config, "audio"):
-                self.hearing = Hearing(self.config)
+                lora = vllm_config.lora_config
+                # An adapter of the encoders changes with the request what they hear.
+                adapted = lora is not None and lora.enable_tower_connector_lora
+                self.hearing = Hearing(self.config) if adapted else RememberingHearing(self.config)
         with self._mark_language_model(vllm_config):
             self.language_model: Any = init_vllm_registered_model(
                 vllm_config=vllm_config,
@@ -112,6 +116,8 @@ class OlaQwenForCausalLM(nn.Module, SupportsMultiModal, SupportsLoRA, SupportsPP
             ledger.load(speech_tensors(file), file)
         ledger.settle()
         self._round_beats()
+        if self.config.hearing and isinstance(self.hearing, RememberingHearing):
+            self.hearing.forget()
         senses = {name for name, _ in self.named_parameters() if not name.startswith("language_model.")}
         return {f"language_model.{name}" for name in loaded} | senses
 

@@ -27,6 +27,9 @@ from server.metrics import Metrics
 from server.models import add_models
 from server.openapi import answers, describe_api, reads
 from server.parts import Parts
+from server.realtime.durable.memory import MemorySessions
+from server.realtime.durable.store import SessionStore
+from server.realtime.route import add_realtime
 from server.responses import add_responses
 from server.schemas import ChatBody, Completion, ResponsesBody
 from server.settings import Settings
@@ -35,10 +38,15 @@ from tts.speaker import Speaker
 
 
 def create_app(
-    settings: Settings, engine: Engine, speaker: Speaker | None, store: Store, access: Access | None = None
+    settings: Settings,
+    engine: Engine,
+    speaker: Speaker | None,
+    store: Store,
+    access: Access | None = None,
+    sessions: SessionStore | None = None,
 ) -> FastAPI:
     """The server as an ASGI app. `speaker` None: a server without a voice, which refuses to answer in audio. `access`
-    None: everybody may use it.
+    None: everybody may use it. `sessions` keeps voice sessions whose connection is gone; None: in this process.
 
     The app's lifespan starts the speaker, and closes it and what fetches and decodes attachments. The engine stays the
     caller's to close.
@@ -90,6 +98,7 @@ def create_app(
     add_speech_stream(app, parts)
     add_transcriptions(app, parts)
     add_client_secrets(app, parts, access.secrets)
+    add_realtime(app, parts, access.secrets, sessions or MemorySessions())
     _add_operations(app, parts)
     describe_api(app, ChatBody, ResponsesBody, SpeechRequest)
     return app

@@ -20,7 +20,7 @@ import uvloop
 from pydantic import ValidationError
 
 from engine.api import SAMPLE_RATE, Attachment, Engine, Image, Sound
-from server.connection import PatientConnection
+from server.connection import MESSAGE_BYTES, PatientConnection
 from server.settings import Settings
 from server.welcome import welcome
 
@@ -105,6 +105,7 @@ async def run(settings: Settings, arguments: Namespace, listener: socket.socket)
     from engine.client import vllm_engine
     from server.access.access import opened_access
     from server.app import create_app
+    from server.realtime.durable.redis import session_store
     from server.redis_store import answer_store
     from server.voicing import speaking
 
@@ -114,11 +115,12 @@ async def run(settings: Settings, arguments: Namespace, listener: socket.socket)
         # The voice first: that it cannot speak is known at once.
         speaker = await stack.enter_async_context(speaking(settings))
         store = await stack.enter_async_context(answer_store(settings))
+        sessions = await stack.enter_async_context(session_store(settings))
         say(f"Loading {arguments.model} (half a minute on a CPU, minutes for a large model)")
         engine = await stack.enter_async_context(vllm_engine(arguments))
         say(f"Engine loaded after {perf_counter() - started:.0f} s; warming up")
         await warm_up(engine)
-        app = create_app(settings, engine, speaker, store, access)
+        app = create_app(settings, engine, speaker, store, access, sessions)
         app.state.parts.attachments.warm_up()
         config = uvicorn.Config(
             app,
@@ -128,6 +130,7 @@ async def run(settings: Settings, arguments: Namespace, listener: socket.socket)
             lifespan="on",
             timeout_graceful_shutdown=LAST_SECONDS,
             ws="websockets-sansio",
+            ws_max_size=MESSAGE_BYTES,
             ws_per_message_deflate=False,  # speech does not get much smaller, only later
         )
         server = uvicorn.Server(config)

@@ -13,6 +13,8 @@ HEAD_SECONDS = 20.0
 """For a request's line and headers, and for what is left of a body that nobody wanted."""
 HEAD_BYTES = 64 * 1024
 """For the same; httptools has no bound of its own."""
+MESSAGE_BYTES = 21 * 2**20
+"""Of one WebSocket message: the 15 MiB of sound that a Realtime client may send at a time, in base64."""
 ANSWER_SECONDS = 60.0
 """For the client to take the next 48 KiB of its answer; until then the server makes no more."""
 

@@ -16,6 +16,7 @@ from server.access.keys.key import KeysError
 from server.access.limits.ledger import LedgerError
 from server.access.secrets import SecretsError
 from server.media.errors import MediaError
+from server.realtime.durable.store import SessionStoreError, UnknownSessionError
 from server.store import StoreError
 from tts.imitations import CannotImitateError
 from tts.lending import LendingError
@@ -100,6 +101,10 @@ def describe(error: BaseException) -> Failure:
             return _failure(503, "The limits cannot be looked up now.", code="limits_unavailable")
         case StoreError():
             return _failure(503, "The earlier spoken answers cannot be reached now.", code="answers_unavailable")
+        case UnknownSessionError():
+            return _failure(404, "There is no such session, or it was not kept any longer.", code="session_not_found")
+        case SessionStoreError():
+            return _failure(503, "Earlier sessions cannot be looked up now.", code="sessions_unavailable")
         case BusyError():
             message = f"The voice is busy. Try again in {ceil(error.retry_after)} s."
             retry = {"Retry-After": str(ceil(error.retry_after))}

@@ -11,7 +11,7 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
-from server.connection import PatientConnection
+from server.connection import MESSAGE_BYTES, PatientConnection
 
 
 @asynccontextmanager
@@ -21,7 +21,12 @@ async def serving(app: ASGIApp) -> AsyncGenerator[str, None]:
         # As uvloop does; connections inherit it. Otherwise every answer waits 40 ms for an acknowledgement.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         config = uvicorn.Config(
-            app, http=PatientConnection, log_config=None, ws="websockets-sansio", timeout_graceful_shutdown=1
+            app,
+            http=PatientConnection,
+            log_config=None,
+            ws="websockets-sansio",
+            ws_max_size=MESSAGE_BYTES,
+            timeout_graceful_shutdown=1,
         )
         server = _Server(config)
         task = asyncio.create_task(server.serve(sockets=[listener]), name="uvicorn")

@@ -38,6 +38,11 @@ class Timeline:
         """The last unit that began has ended before this sample."""
         self._spans[-1].end = at
 
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """The units so far, in order."""
+        return tuple(self._spans)
+
     def heard(self, at: int) -> str:
         """The text that was said to its end before this sample: whole units, and of the last one whole words."""
         return " ".join(text for span in self._spans if (text := _said(span, at)))

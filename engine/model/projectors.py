@@ -67,6 +67,6 @@ class SpeechProjector(nn.Module):
         x = self.linear2(F.relu(self.linear1(kept.unflatten(1, (-1, self.rate)).flatten(2))))
         return torch.cat([x, self.speech_newline.expand(len(x), 1, -1)], dim=1)
 
-    def recording(self, features: Tensor) -> Tensor:
-        """All chunks of one recording, [chunks, frames, speech_width] -> [tokens, width]."""
-        return torch.cat([self.speech_begin[None], self(features).flatten(0, 1), self.speech_end[None]])
+    def recording(self, rows: Tensor) -> Tensor:
+        """The rows of all chunks of one recording, [chunks, frames // rate + 1, width] -> [tokens, width]."""
+        return torch.cat([self.speech_begin[None], rows.flatten(0, 1), self.speech_end[None]])

@@ -61,8 +61,12 @@ class Hearing(nn.Module):
     def forward(self, waves: Sequence[Tensor]) -> list[Tensor]:
         """float32 waves `[samples]` at 16 kHz of each recording -> `[tokens, width]` of each."""
         chunks = [chunked(wave) for wave in waves]
-        features = torch.cat([self.encode(part) for part in torch.cat(chunks).split(CHUNKS_AT_ONCE)])
-        return [self.projector.recording(part) for part in features.split([len(c) for c in chunks])]
+        rows = self.rows(torch.cat(chunks))
+        return [self.projector.recording(part) for part in rows.split([len(c) for c in chunks])]
+
+    def rows(self, chunks: Tensor) -> Tensor:
+        """float32 [chunks, CHUNK_SAMPLES] -> what each becomes alone, [chunks, rows, width]."""
+        return torch.cat([self.projector(self.encode(part)) for part in chunks.split(CHUNKS_AT_ONCE)])
 
     def encode(self, chunks: Tensor) -> Tensor:
         """float32 [chunks, CHUNK_SAMPLES] -> both encoders' features joined, [chunks, frames, channels]."""

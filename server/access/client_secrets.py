@@ -7,21 +7,20 @@ the fields and their meaning are OpenAI's (`openai.types.realtime`).
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from typing import Any, Literal
 from uuid import uuid4
 
 from fastapi import FastAPI
-from openai.types.realtime import RealtimeSessionCreateRequest, RealtimeTranscriptionSessionCreateRequest
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
 from starlette.requests import Request
 
 from server.access.keys.key import Key, digest_of
 from server.access.secrets import ClientSecret, Secrets, new_client_secret
 from server.body import read_object
-from server.errors import RequestError
 from server.model_names import check_model
 from server.parts import Parts
+from server.realtime.config import REALTIME_MODELS
+from server.realtime.shapes import check_session
 
 _MAX_BODY = 2**20
 _DOCS: dict[str, Any] = {
@@ -30,14 +29,6 @@ _DOCS: dict[str, Any] = {
         "content": {"application/json": {"schema": {"type": "object"}}},
     }
 }
-
-
-class _Conversation(BaseModel):
-    session: RealtimeSessionCreateRequest
-
-
-class _Transcription(BaseModel):
-    session: RealtimeTranscriptionSessionCreateRequest
 
 
 class _ExpiresAfter(BaseModel):
@@ -77,25 +68,11 @@ async def _session(given: dict[str, Any], parts: Parts) -> dict[str, Any]:
     """The session as it will be, with what can be said of it already.
 
     Raises:
-        RequestError, pydantic.ValidationError: a field is wrong or unknown, or there is no such model.
+        RequestError: a field is wrong or unknown, or there is no such model.
     """
-    asked = _Transcription if given.get("type") == "transcription" else _Conversation
-    checked = asked.model_validate({"session": given}).session
-    for unknown in _unknown(checked, "session"):
-        raise RequestError(f"{unknown} is not known.", param=unknown)
-    session = checked.model_dump(mode="json", exclude_unset=True)
-    if checked.type == "realtime":
-        session["model"] = await check_model(checked.model, parts.engine, param="session.model")
-    kind = "realtime.session" if checked.type == "realtime" else "realtime.transcription_session"
+    check_session(given)
+    session = dict(given)
+    if given["type"] == "realtime":
+        session["model"] = await check_model(given.get("model"), parts.engine, REALTIME_MODELS, param="session.model")
+    kind = "realtime.session" if given["type"] == "realtime" else "realtime.transcription_session"
     return {"object": kind, "id": f"sess_{uuid4().hex}"} | session
-
-
-def _unknown(checked: object, path: str) -> Iterator[str]:
-    """Fields that the SDK's models let through, at any depth."""
-    if isinstance(checked, BaseModel):
-        yield from (f"{path}.{name}" for name in checked.model_extra or {})
-        for name in type(checked).model_fields:
-            yield from _unknown(getattr(checked, name), f"{path}.{name}")
-    elif isinstance(checked, list):
-        for index, item in enumerate(checked):
-            yield from _unknown(item, f"{path}[{index}]")

@@ -88,6 +88,20 @@ class Allowance:
             self._read = 0
             _check(await self._charge(draw))
 
+    async def request(self) -> Standing | None:
+        """Count one more request, as a response inside a session is. Returns how many are left; None: no limit.
+
+        Raises:
+            LimitError: it is one too many; nothing was counted.
+            LedgerError: the ledger cannot be reached.
+        """
+        draw = self._draw("requests_per_minute", 1)
+        if draw is None or self._ledger is None:
+            return None
+        standing = (await self._ledger.take(self._account, [draw])).standings[0]
+        _check(standing)
+        return standing
+
     async def check_speech(self) -> None:
         """Look, before an answer is spoken, whether the key may have more speech. One that began is spoken to its end.
 

@@ -1,0 +1,1 @@
+"""Voice conversations over OpenAI's Realtime API: `session` is the core, `connection` one way to it."""

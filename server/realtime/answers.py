@@ -1,0 +1,285 @@
+"""The responses of one session: begun, paced, cut off, and what they leave in the conversation. One at a time writes to
+it, others run beside. Knows no socket and no turn detection.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from math import inf
+from typing import Any
+
+import anyio
+
+from engine.api import SAMPLE_RATE
+from server.access.limits.ledger import Standing
+from server.audio.speech import Manner, admitted
+from server.errors import RequestError, describe
+from server.realtime.answer import Answer
+from server.realtime.config import ResponseConfig
+from server.realtime.conversation import Cut
+from server.realtime.early import EarlyStart
+from server.realtime.hearing.ear import Ear
+from server.realtime.interruption import Interruption
+from server.realtime.items import Item
+from server.realtime.messages import messages, request_fields
+from server.realtime.outbox import emit_error
+from server.realtime.playback import LEAD, Playback
+from server.realtime.reply import replying
+from server.realtime.response import Ending
+from server.realtime.room import room_for, tokens_of
+from server.realtime.shared import Shared
+from server.realtime.sources import Chunks, asked, saying
+from tts.events import Sound
+from tts.voice import WIRE_RATE
+
+logger = logging.getLogger(__name__)
+
+MAX_AT_ONCE = 8
+"""Responses of a session, with those that do not write to the conversation."""
+
+Request = dict[str, Any]
+Source = Callable[[Request], Chunks]
+"""Where an answer comes from, by the request that it answers."""
+
+
+@dataclass(slots=True, eq=False)
+class _Running:
+    answer: Answer
+    request: Request
+    scope: anyio.CancelScope
+
+
+class Answers:
+    """Gives answers in tasks of the session's group; cancelling that ends them without a word."""
+
+    def __init__(self, shared: Shared, ear: Ear, early: EarlyStart) -> None:
+        self._shared, self._ear, self._early = shared, ear, early
+        self._running: dict[str, _Running] = {}
+        self._last: _Running | None = None
+        """Wrote to the conversation last; may still be heard."""
+        self._filler: _Running | None = None
+        self.has_spoken = False
+        """Whether sound was ever sent: then the voice stays."""
+
+    @property
+    def current(self) -> Answer | None:
+        """The one that writes to the conversation."""
+        running = self._last
+        return None if running is None or running.answer.over else running.answer
+
+    def check_free(self) -> None:
+        """Raises RequestError: an answer to the conversation is being given."""
+        if self.current is not None:
+            message = f"The response {self.current.id} is being given: cancel it, or wait until it is done."
+            raise RequestError(message, code="conversation_already_has_active_response")
+
+    def request_for(self, asked: ResponseConfig, items: Sequence[Item]) -> Request:
+        """The chat completion that answers `items`, whose pictures are decoded."""
+        config = asked.config
+        told = {"model": self._shared.facts.served(config.model, "model")}
+        return told | {"messages": messages(config.instructions, items)} | request_fields(config)
+
+    def begin(
+        self, asked_for: ResponseConfig, items: Sequence[Item] | None = None, source: Source | None = None
+    ) -> Answer:
+        """Begin to answer `items`, or the conversation.
+
+        Raises:
+            RequestError: there is an answer to the conversation already, or there are too many.
+        """
+        if asked_for.in_conversation:
+            self.check_free()
+        if len(self._running) >= MAX_AT_ONCE:
+            raise RequestError(f"{MAX_AT_ONCE} responses are being given.", code="too_many_responses")
+        self._early.stop()
+        if items is None:
+            items = self._fitting(asked_for)
+        extensions = asked_for.config.extensions
+        playback = Playback(inf if extensions.pacing == "none" else LEAD)
+        answer = Answer(asked_for, self._shared.conversation, self._shared.emit, playback)
+        running = _Running(answer, self.request_for(asked_for, items), anyio.CancelScope())
+        self._running[answer.id] = running
+        if asked_for.in_conversation:
+            self._last = running
+            self._ear.playback_began()
+        answer.begin()
+        self._shared.notes.state_changed()
+        self._shared.group.start_soon(self._give, running, source, name=answer.id)
+        return answer
+
+    def cancel(self, response_id: str | None) -> None:
+        """Stop an answer, None: that to the conversation. What was sent of it is heard.
+
+        Raises:
+            RequestError: no such answer is being given.
+        """
+        running = self._last if response_id is None else self._running.get(response_id)
+        if running is None or running.answer.over:
+            message = "No response is being given." if response_id is None else "No such response is being given."
+            raise RequestError(message, param=response_id and "response_id", code="response_cancel_not_active")
+        self._stop(running, Ending("client_cancelled"), running.answer.playback.samples_sent)
+
+    def interrupt(self) -> Interruption | None:
+        """The user speaks: fall silent at once. The conversation keeps what he has heard."""
+        return self._hush(Ending("turn_detected"))
+
+    def resume(self, interruption: Interruption) -> None:
+        """Go on with an answer that was cut off.
+
+        Raises:
+            RequestError: another one is being given.
+        """
+        engine = self._shared.parts.engine
+        self.begin(interruption.asked, (), lambda _: interruption.source(engine))
+
+    def leave(self) -> Interruption | None:
+        """Nobody listens any more. Returns the answer that was being given, as far as it was heard."""
+        running = self._last
+        if running is None or running.answer.over:
+            return self._hush(Ending("client_cancelled"))
+        begun = Interruption(running.answer.asked, "", "", False, running.request, None)
+        return self._hush(Ending("client_cancelled")) or begun
+
+    def clear(self) -> None:
+        """Send no more sound, and take it that what was sent is not played to its end."""
+        self._hush(Ending("client_cancelled"))
+
+    def truncated(self, item_id: str) -> bool:
+        """Whether this is an item of an answer that is being given; it is cut when that has ended."""
+        current = self.current
+        return current is not None and current.message is not None and current.message.id == item_id
+
+    def _hush(self, ending: Ending) -> Interruption | None:
+        if self._filler is not None:
+            self._stop(self._filler, ending, 0)
+        running, now = self._last, self._shared.clock.now()
+        if running is None or (running.answer.over and running.answer.playback.ends(now) <= now):
+            return None
+        answer = running.answer
+        heard = answer.playback.heard(now)
+        interruption = Interruption.of(answer, running.request, heard)
+        self._stop(running, ending, heard)
+        if answer.playback.samples_sent:
+            self._shared.emit("output_audio_buffer.cleared", response_id=answer.id)
+        self._silent_after(0.0)
+        return interruption
+
+    def _stop(self, running: _Running, ending: Ending, heard: int) -> None:
+        """End an answer, of which so many samples are heard."""
+        running.scope.cancel()
+        answer = running.answer
+        answer.end(ending)
+        self._running.pop(answer.id, None)
+        self._cut(answer, heard)
+
+    async def _give(self, running: _Running, source: Source | None) -> None:
+        answer = running.answer
+        try:
+            with running.scope:
+                await self._tell(running, source)
+        except Exception as error:
+            if describe(error).status >= 500:
+                logger.error("The response %s failed", answer.id, exc_info=error)
+            answer.end(Ending(error=error))
+        if self._running.pop(answer.id, None) is not None:
+            self._ended(running)
+
+    async def _tell(self, running: _Running, source: Source | None) -> None:
+        answer, shared = running.answer, self._shared
+        standing = await shared.allowance.request()
+        shared.emit("rate_limits.updated", rate_limits=_rate_limits(standing))
+        chunks = asked(shared.parts.engine, running.request) if source is None else source(running.request)
+        async with AsyncExitStack() as stack:
+            narrator = None
+            if answer.asked.config.modality == "audio":
+                config = answer.asked.config
+                manner = Manner(voice=config.voice or "default", response_format="pcm", speed=config.speed)
+                narrator = await stack.enter_async_context(admitted(shared.parts, manner, shared.allowance))
+            events = await stack.enter_async_context(replying(chunks, narrator, shared.clock, answer.playback))
+            async for event in events:
+                if isinstance(event, Sound):
+                    await self._before_sound(running, event.pcm)
+                answer.take(event, shared.clock.now())
+
+    async def _before_sound(self, running: _Running, pcm: bytes) -> None:
+        await self._shared.room()
+        playback, now = running.answer.playback, self._shared.clock.now()
+        self.has_spoken = True
+        ahead = playback.ends(now) - now - len(pcm) / (2 * WIRE_RATE)
+        self._ear.played(self._position(ahead), pcm)
+
+    def _silent_after(self, seconds: float) -> None:
+        self._ear.playback_ended(self._position(seconds))
+
+    def _position(self, ahead: float) -> int:
+        """Of the microphone, so many seconds from now."""
+        return self._ear.buffer.end + round(ahead * SAMPLE_RATE)
+
+    def _ended(self, running: _Running) -> None:
+        """It has ended by itself; what was sent plays on."""
+        answer, shared, now = running.answer, self._shared, self._shared.clock.now()
+        self._cut(answer, None)
+        if running is self._filler:
+            self._filler = None
+        elif answer.asked.in_conversation:
+            self._silent_after(answer.playback.ends(now) - now)
+        if answer.playback.samples_sent:
+            shared.group.start_soon(self._play_out, answer, name="playback")
+        filler = answer.asked.config.extensions.tool_filler
+        if filler and answer.only_calls and answer.asked.in_conversation:
+            self._fill(answer.asked, filler)
+
+    def _fill(self, like: ResponseConfig, filler: str) -> None:
+        """Say something while the client runs a tool."""
+        said = replace(like, in_conversation=False, metadata=None)
+        answer = self.begin(said, (), lambda _: saying(filler))
+        self._filler = self._running[answer.id]
+
+    async def _play_out(self, answer: Answer) -> None:
+        await self._shared.clock.until(answer.playback.ends(self._shared.clock.now()))
+        if not answer.cut_short:
+            self._shared.emit("output_audio_buffer.stopped", response_id=answer.id)
+
+    def _cut(self, answer: Answer, heard: int | None) -> None:
+        """Keep what was heard: so many samples, or None: all, but what the client said of it meanwhile counts."""
+        message, shared = answer.message, self._shared
+        shared.notes.state_changed()
+        for item in answer.kept:
+            shared.notes.item_changed(item.id)
+        if message is None or not answer.asked.in_conversation:
+            return
+        deferred = shared.conversation.deferred(message.id)
+        if heard is not None and (cut := answer.cut_at(heard)) is not None:
+            self._tell_cut(cut)
+        if deferred is not None:
+            try:
+                shared.conversation.truncate(deferred)
+            except RequestError as error:
+                emit_error(shared.emit, error, deferred.event_id)
+            else:
+                self._tell_cut(deferred)
+
+    def _tell_cut(self, cut: Cut) -> None:
+        told = {"item_id": cut.item_id, "content_index": cut.content_index, "audio_end_ms": cut.audio_end_ms}
+        self._shared.emit("conversation.item.truncated", **told)
+        self._shared.notes.item_changed(cut.item_id)
+
+    def _fitting(self, asked_for: ResponseConfig) -> Sequence[Item]:
+        """The conversation, of which so much is forgotten that an answer fits."""
+        conversation, config = self._shared.conversation, asked_for.config
+        if (most := self._shared.facts.max_tokens) is not None:
+            limit = room_for(most, config.instructions, config.max_output_tokens)
+            if conversation.fit(config.truncation, limit, tokens_of):
+                self._shared.notes.state_changed()
+        return conversation.context
+
+
+def _rate_limits(standing: Standing | None) -> list[dict[str, Any]]:
+    """In the SDK's form; a key without a limit has none."""
+    if standing is None:
+        return []
+    told = {"limit": int(standing.limit), "remaining": int(standing.remaining), "reset_seconds": standing.full_in}
+    return [{"name": "requests"} | told]

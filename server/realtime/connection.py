@@ -1,0 +1,136 @@
+"""One WebSocket of the Realtime API: a reader that hands events to the session, a writer that sends what comes of them.
+
+Neither waits for the engine or for a voice. A client that does not read stops its own sound first and is then dropped.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import AbstractAsyncContextManager, suppress
+from typing import Protocol
+
+import anyio
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from server.access.limits.allowance import LimitError
+from server.errors import FieldError, RequestError
+from server.media.errors import MediaError
+from server.realtime.durable.store import TakenOverError
+from server.realtime.events import ClientEvent, EventError, client_event
+from server.realtime.outbox import Outbox, emit_error
+
+logger = logging.getLogger(__name__)
+
+LONGEST_SECONDS = 3600.0
+"""Of a connection, as OpenAI has it; a session may be resumed on another."""
+IDLE_SECONDS = 900.0
+"""Without an event from the client, after which it is taken to be gone."""
+SEND_SECONDS = 20.0
+"""For a client to take one event."""
+_CLOSE_SECONDS = 1.0
+
+
+class Core(Protocol):
+    """What a connection needs of a session."""
+
+    async def handle(self, event: ClientEvent) -> None:
+        """Raises RequestError, FieldError, MediaError: the event is refused, and nothing has changed."""
+        ...
+
+
+class _ClosedError(Exception):
+    """The connection ends for a reason that the client is told."""
+
+    def __init__(self, status: int, code: str, message: str = "") -> None:
+        """`status` is of RFC 6455, 7.4.1. Without a message the reason is all that is said: nobody reads."""
+        super().__init__(code)
+        self.status, self.code, self.message = status, code, message
+
+
+class Connection:
+    """Serves one client until it leaves, or one of the bounds above ends it."""
+
+    def __init__(self, websocket: WebSocket, outbox: Outbox) -> None:
+        """The WebSocket has been accepted."""
+        self._websocket, self._outbox = websocket, outbox
+
+    async def run(self, session: AbstractAsyncContextManager[Core]) -> None:
+        """Serve. Cancelling it ends the session and everything that it has begun.
+
+        Raises:
+            WebSocketDisconnect: in a group; the client left.
+        """
+        try:
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._write, name="writer")
+                group.start_soon(self._drop_if_behind, name="slow reader")
+                async with session as core:
+                    with anyio.move_on_after(LONGEST_SECONDS):
+                        await self._read(core)
+                    raise _ClosedError(1001, "session_expired", "The session has lasted as long as it may.")
+        except* TakenOverError:
+            await self._close(_ClosedError(1008, "session_taken_over", "Another connection has resumed this session."))
+        except* _ClosedError as errors:
+            await self._close(_first(errors))
+
+    async def _read(self, session: Core) -> None:
+        while True:
+            with anyio.move_on_after(IDLE_SECONDS) as idle:
+                message = await self._message()
+            if idle.cancelled_caught:
+                raise _ClosedError(1001, "session_idle_timeout", "Nothing came from the client for too long.")
+            if isinstance(message, LimitError):
+                emit_error(self._outbox.emit, message)
+            else:
+                await self._take(message, session)
+
+    async def _take(self, message: str | None, session: Core) -> None:
+        try:
+            event = client_event(message)
+        except EventError as error:
+            emit_error(self._outbox.emit, error)
+            return
+        try:
+            await session.handle(event)
+        except (RequestError, FieldError, MediaError) as error:
+            emit_error(self._outbox.emit, error, event.event_id)
+
+    async def _message(self) -> str | LimitError | None:
+        """What the client says; None stands for a binary message, an error for one that was too much."""
+        try:
+            message = await self._websocket.receive()
+        except LimitError as error:
+            return error
+        except RequestError as error:  # the key is not valid any more
+            raise _ClosedError(1008, error.code or "refused", error.message) from error
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(message.get("code", 1006))
+        text: str | None = message.get("text")
+        return text
+
+    async def _write(self) -> None:
+        async for event in self._outbox.events():
+            with anyio.move_on_after(SEND_SECONDS) as late:
+                await self._websocket.send_text(event)
+            if late.cancelled_caught:
+                raise _ClosedError(1008, "client_too_slow")
+
+    async def _drop_if_behind(self) -> None:
+        await self._outbox.overrun.wait()
+        raise _ClosedError(1008, "client_too_slow")
+
+    async def _close(self, why: _ClosedError) -> None:
+        with suppress(RuntimeError), anyio.move_on_after(_CLOSE_SECONDS, shield=True):
+            if why.message:
+                last = Outbox()
+                emit_error(last.emit, RequestError(why.message, code=why.code))
+                last.end()
+                async for event in last.events():
+                    await self._websocket.send_text(event)
+            await self._websocket.close(why.status, why.code)
+
+
+def _first(errors: ExceptionGroup[_ClosedError]) -> _ClosedError:
+    """Several tasks may have seen the same end."""
+    error = errors.exceptions[0]
+    return _first(error) if isinstance(error, ExceptionGroup) else error

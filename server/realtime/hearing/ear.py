@@ -1,0 +1,123 @@
+"""The ear of one session: a client's bytes in, the events of its turns out, and the sound of a turn when it is wanted.
+
+Joins the parts of this package; knows no reply but its sound, and no event of the protocol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+
+import numpy as np
+
+from server.realtime.hearing.echo import EchoGuard
+from server.realtime.hearing.formats import PCM, Incoming, Samples, SoundFormat
+from server.realtime.hearing.input_buffer import InputBuffer
+from server.realtime.hearing.turn_config import TurnConfig
+from server.realtime.hearing.turns import TurnDetector, TurnEvent
+from server.realtime.hearing.vad import Vad
+from server.realtime.hearing.windows import WINDOW, Windows, envelope, mean_level
+
+_PORTION = 8 * WINDOW
+"""Samples of a long append that are heard before their events are told."""
+
+
+class Ear:
+    """One at a time may `hear`; the rest may be called meanwhile. Positions are samples at SAMPLE_RATE since the
+    session began, that of now is `buffer.end`."""
+
+    def __init__(self, vad: Vad, format: SoundFormat = PCM, turns: TurnConfig | None = None) -> None:
+        """`turns` None: the client says when a turn ends."""
+        self.buffer = InputBuffer()
+        self._vad, self._format = vad, format
+        self._incoming, self._windows, self._late = Incoming(format), Windows(), np.empty(0, np.int16)
+        self._guard, self._stream = EchoGuard(), vad.stream()
+        self._detector = None if turns is None else TurnDetector(turns)
+
+    async def hear(self, data: bytes) -> AsyncGenerator[TurnEvent, None]:
+        """Take bytes, cut anywhere. Each event is told while the sound that it is about is still in `buffer`, and
+        before the sound after it is judged.
+
+        Cancelling or closing it loses what of `data` is not heard yet.
+
+        Raises:
+            BufferFullError: nobody ends the turn, and `data` is more than the model can hear. Time stands still.
+        """
+        samples = np.concatenate((self._late, self._incoming.feed(data)))
+        self._late = samples[:0]
+        if self._detector is None:
+            self._keep(samples)
+            return
+        for start in range(0, len(samples), _PORTION):
+            windows = self._keep(samples[start : start + _PORTION])
+            async for event in self._judge(self._detector, windows):
+                yield event
+            self.buffer.forget(self._detector.earliest)
+
+    async def _judge(self, detector: TurnDetector, windows: Samples) -> AsyncGenerator[TurnEvent, None]:
+        probabilities = await self._vad.probabilities(self._stream, windows)
+        for probability, frames in zip(probabilities, envelope(windows), strict=True):
+            self._guard.hears(detector.position, frames)
+            echo = detector.is_speech(probability) and self._guard.is_echo()
+            for event in detector.feed(probability, mean_level(frames), echo=echo):
+                yield event
+
+    def _keep(self, samples: Samples) -> Samples:
+        self.buffer.append(samples)
+        return self._windows.feed(samples)
+
+    def commit(self) -> Samples:
+        """All that is in the buffer, as a turn that the client ends here. Empty if there is nothing."""
+        if self._detector is None:  # to the last sample; a detector's turns have silence at their end
+            self._keep(self._incoming.flush())
+        else:
+            self._detector.committed(self.buffer.end)
+        return self.buffer.take(self.buffer.start, self.buffer.end)
+
+    def clear(self) -> None:
+        """Drop all that is in the buffer, and a turn that runs."""
+        if self._detector is None:
+            self._keep(self._incoming.flush())
+        else:
+            self._detector.cleared(self.buffer.end)
+        self.buffer.clear()
+
+    def take_format(self, format: SoundFormat) -> None:
+        """From now on bytes are in this format."""
+        if format != self._format:
+            self._late = np.concatenate((self._late, self._incoming.flush()))
+            self._format, self._incoming = format, Incoming(format)
+
+    def take_turns(self, turns: TurnConfig | None) -> None:
+        """From now on turns are told like this; one that runs goes on, unless `turns` is None."""
+        if turns is None:
+            self._detector = None
+        elif self._detector is None:
+            self._stream = self._vad.stream()
+            self._detector = TurnDetector(turns, self.buffer.end - self._windows.rest)
+        else:
+            self._detector.config = turns
+
+    @property
+    def speaking(self) -> bool:
+        """Whether a turn has started and not stopped."""
+        return self._detector is not None and self._detector.speaking
+
+    def judged(self, pause: int, probability: float) -> None:
+        """See `TurnDetector.judged`."""
+        if self._detector is not None:
+            self._detector.judged(pause, probability)
+
+    def playback_began(self) -> None:
+        """A reply begins to play, or soon will."""
+        if self._detector is not None:
+            self._detector.playback_began()
+
+    def played(self, at: int, pcm: bytes) -> None:
+        """See `EchoGuard.played`."""
+        self._guard.played(at, pcm)
+
+    def playback_ended(self, at: int) -> None:
+        """The reply plays until this position, which may be one to come, whatever was said of it before."""
+        self._guard.stopped(at)
+        if self._detector is not None:
+            self._detector.playback_ended(at)

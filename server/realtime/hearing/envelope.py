@@ -1,0 +1,83 @@
+"""How loud the sound that is played is, frame by frame, at the time at which it is played."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.api import SAMPLE_RATE
+from server.realtime.hearing.windows import FRAME, SILENT, Levels, levels
+from tts.voice import WIRE_RATE
+
+_WIRE_FRAME = FRAME * WIRE_RATE // SAMPLE_RATE
+_DECAY = 1.0
+"""dB a frame by which the sound of a room falls: 60 dB in half a second."""
+
+
+class Envelope:
+    """Levels in dB of full scale. Frames are numbered from the session's beginning; those that nothing was said about
+    are silent."""
+
+    def __init__(self) -> None:
+        self._first = self._next = 0
+        """Number of the first frame kept, and position of the next sample, in samples at WIRE_RATE."""
+        self._rest = np.empty(0, np.int16)
+        self._dry: list[float] = []
+        self._wet: list[float] = []
+
+    def add(self, at: int, samples: npt.NDArray[np.int16]) -> None:
+        """Sound at WIRE_RATE from this position, in samples at SAMPLE_RATE. A position less than a frame beside the
+        end of what came before is that end."""
+        at = at * WIRE_RATE // SAMPLE_RATE
+        if abs(at - self._next) >= _WIRE_FRAME:
+            self._jump(at)
+        self._next += len(samples)
+        samples = np.concatenate((self._rest, samples))
+        count = len(samples) // _WIRE_FRAME
+        self._rest = samples[count * _WIRE_FRAME :]
+        if count:
+            self._extend(levels(samples[: count * _WIRE_FRAME].reshape(count, _WIRE_FRAME)).tolist())
+
+    def cut(self, frame: int) -> None:
+        """Nothing is played from this frame on."""
+        keep = max(frame - self._first, 0)
+        if keep < len(self._dry):
+            del self._dry[keep:], self._wet[keep:]
+            self._rest = self._rest[:0]
+            self._next = (self._first + keep) * _WIRE_FRAME
+
+    def forget(self, before: int) -> None:
+        """Frames before this one are not asked for any more."""
+        count = min(max(before - self._first, 0), len(self._dry))
+        del self._dry[:count], self._wet[:count]
+        self._first += count
+
+    def dry(self, start: int, end: int) -> Levels:
+        """Frames from `start` to before `end`, `[end - start]`."""
+        return self._slice(self._dry, start, end)
+
+    def wet(self, start: int, end: int) -> Levels:
+        """The same as a room has it, in which sound dies slowly."""
+        return self._slice(self._wet, start, end)
+
+    def _jump(self, at: int) -> None:
+        frame = at // _WIRE_FRAME
+        self.cut(frame)
+        self._rest, self._next = self._rest[:0], frame * _WIRE_FRAME
+        if not self._dry:
+            self._first = frame
+        self._extend([SILENT] * (frame - self._first - len(self._dry)))
+
+    def _extend(self, dry: list[float]) -> None:
+        last = self._wet[-1] if self._wet else SILENT
+        for level in dry:
+            last = max(level, last - _DECAY)
+            self._wet.append(last)
+        self._dry += dry
+
+    def _slice(self, kept: list[float], start: int, end: int) -> Levels:
+        result = np.full(end - start, SILENT)
+        found = kept[max(start - self._first, 0) : max(end - self._first, 0)]
+        begin = max(self._first - start, 0)
+        result[begin : begin + len(found)] = found
+        return result

@@ -1,0 +1,53 @@
+"""The windows that sound is judged by, and how loud each is."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+WINDOW = 512
+"""Samples that the voice activity model hears at once: 32 ms."""
+FRAMES = 4
+FRAME = WINDOW // FRAMES
+"""Samples of a frame of an envelope: 8 ms, so that the delay of an echo is found closely enough."""
+SILENT = -96.0
+"""dB of full scale, about the last bit of 16; nothing is taken to be lower."""
+
+Samples = npt.NDArray[np.int16]
+Levels = npt.NDArray[np.float64]
+
+
+class Windows:
+    """Samples in any pieces in, whole windows out."""
+
+    def __init__(self) -> None:
+        self._rest: Samples = np.empty(0, np.int16)
+
+    @property
+    def rest(self) -> int:
+        """Samples that wait for the rest of their window."""
+        return len(self._rest)
+
+    def feed(self, samples: Samples) -> Samples:
+        """Take int16 samples; return those that fill windows, `[n, WINDOW]`."""
+        samples = np.concatenate((self._rest, samples))
+        count = len(samples) // WINDOW
+        self._rest = samples[count * WINDOW :]
+        return samples[: count * WINDOW].reshape(count, WINDOW)
+
+
+def levels(frames: Samples) -> Levels:
+    """dB of full scale of int16 `[..., samples]`, `[...]`."""
+    power = np.mean(np.square(frames, dtype=np.float64), axis=-1) / 32768**2
+    decibels: Levels = 10 * np.log10(np.maximum(power, 10 ** (SILENT / 10)))
+    return decibels
+
+
+def envelope(windows: Samples) -> Levels:
+    """The levels of the frames of windows, `[n, WINDOW]` to `[n, FRAMES]`."""
+    return levels(windows.reshape(len(windows), FRAMES, FRAME))
+
+
+def mean_level(frames: Levels) -> float:
+    """The level of all these frames together, in dB of full scale."""
+    return float(10 * np.log10(np.mean(10 ** (frames / 10))))

@@ -1,0 +1,56 @@
+"""An answer that was cut off, and what it takes to go on with it from the heard point. No I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+from engine.api import Engine
+from server.realtime.answer import Answer
+from server.realtime.config import ResponseConfig
+from server.realtime.sources import Chunks, asked, continued, saying
+
+
+@dataclass(frozen=True, slots=True)
+class Interruption:
+    """What was said, and how much of it was heard."""
+
+    asked: ResponseConfig
+    text: str
+    """What the model had written."""
+    heard: str
+    whole: bool
+    """Whether the model had ended."""
+    request: dict[str, Any]
+    """That was answered."""
+    item_id: str | None
+    """Of what was said."""
+
+    @classmethod
+    def of(cls, answer: Answer, request: dict[str, Any], heard: int) -> Self | None:
+        """Of an answer of which so many samples were heard; None if nothing is missing, or none of it is speech."""
+        item_id = None if answer.message is None else answer.message.id
+        told = cls(answer.asked, answer.text, answer.words_until(heard), answer.written, request, item_id)
+        spoken = answer.asked.config.modality == "audio" and answer.asked.in_conversation
+        return told if spoken and told.text and told.rest.strip() else None
+
+    @property
+    def rest(self) -> str:
+        """What was written and not heard. The words heard are the text's own, but for white space and markup between
+        them, so they are counted by their letters."""
+        missing = sum(not letter.isspace() for letter in self.heard)
+        for place, letter in enumerate(self.text):
+            if missing <= 0:
+                return self.text[place:]
+            missing -= not letter.isspace()
+        return ""
+
+    def source(self, engine: Engine) -> Chunks:
+        """The rest, and what the model adds to it if it had not ended; all of it if nothing is known."""
+        if not self.text:
+            return asked(engine, self.request)
+        if self.whole:
+            return saying(self.rest)
+        so_far = {"role": "assistant", "content": self.text}
+        request = self.request | {"messages": [*self.request["messages"], so_far]}
+        return continued(self.rest, engine, request)

@@ -1,0 +1,113 @@
+"""Server events on their way to a client: numbered, counted in bytes, and read by one writer. Knows no socket."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Mapping
+from typing import Any, Protocol
+from uuid import uuid4
+
+import anyio
+from pydantic_core import to_json
+
+from server.realtime.events import error_event
+
+_FULL = 4 * 2**20
+"""Bytes that may wait for a client: a minute of sound. One that is so far behind does not read."""
+_HIGH = 2**18
+"""Bytes above which no further sound is made: 4 s of it."""
+
+
+_NOT_NOTED = frozenset({"session.created", "conversation.created", "conversation.item.retrieved"})
+"""Events that mean nothing to another connection, or hold sound."""
+
+Journal = Callable[[str, Mapping[str, Any]], None]
+
+
+class Emit(Protocol):
+    """Tells the client an event. Returns at once; nothing that it does can fail."""
+
+    def __call__(self, type: str, /, **fields: Any) -> None: ...
+
+
+def emit_error(emit: Emit, error: Exception, event_id: str | None = None) -> None:
+    """Tell the client of an error, which ends nothing. `event_id` is of the client's event that caused it."""
+    emit("error", error=error_event(error, event_id)["error"])
+
+
+def _forget(event_id: str, event: Mapping[str, Any]) -> None:
+    """Nothing is to be remembered."""
+
+
+class Outbox:
+    """The events of one connection. Sound in them is bytes under `delta`, which leave as base64."""
+
+    def __init__(self) -> None:
+        self.journal: Journal = _forget
+        """Hears every event but sound."""
+        self._tag, self._count = uuid4().hex[:12], 0
+        self._waiting = deque[bytes]()
+        self._held, self._ended = 0, False
+        self._news, self._room = anyio.Event(), anyio.Event()
+        self.overrun = anyio.Event()
+        """Set when more waits than may; what came after that is lost."""
+
+    def emit(self, type: str, /, **fields: Any) -> None:
+        """Put an event at the end; see `Emit`."""
+        if self._ended or self.overrun.is_set():
+            return
+        self._count += 1
+        event = {"type": type, "event_id": f"event_{self._tag}_{self._count:06d}"} | fields
+        if isinstance(event.get("delta"), bytes):
+            event["delta"] = b64encode(event["delta"]).decode()
+        elif type not in _NOT_NOTED:
+            self.journal(event["event_id"], event)
+        self.put(to_json(event))
+
+    def put(self, data: bytes) -> None:
+        """Put an event at the end that was numbered before, as JSON."""
+        if self._held + len(data) > _FULL:
+            self.overrun.set()
+            self._room.set()
+            return
+        self._waiting.append(data)
+        self._held += len(data)
+        self._tell()
+
+    async def room(self) -> None:
+        """Return when more sound may come. Cancelling it does nothing."""
+        while self._held > _HIGH and not self.overrun.is_set():
+            self._room = anyio.Event()
+            await self._room.wait()
+
+    def end(self) -> None:
+        """No more events come; those that wait are still read."""
+        self._ended = True
+        self._tell()
+
+    async def events(self) -> AsyncGenerator[str, None]:
+        """The events as JSON, in order; each counts as waiting until the next is asked for."""
+        while True:
+            if self._waiting:
+                data = self._waiting.popleft()
+                yield data.decode()
+                self._held -= len(data)
+                if self._held <= _HIGH:
+                    self._room.set()
+            elif self._ended:
+                return
+            else:
+                await self._news.wait()
+
+    def taken(self) -> list[str]:
+        """The events that wait, which then do not any more."""
+        waiting = [data.decode() for data in self._waiting]
+        self._waiting.clear()
+        self._held = 0
+        self._room.set()
+        return waiting
+
+    def _tell(self) -> None:
+        self._news.set()
+        self._news = anyio.Event()
