@@ -1,8 +1,9 @@
 """`python -m loadtests.bench`: what our server costs and gains, from one run on one machine.
 
 Speech with a scripted model and voice, against its targets, and over worker processes. Attachments, against plain
-ffmpeg. Then rates and waits against vLLM's own server with the same plugin, checkpoint and engine options, rates
-against the same modules in plain PyTorch, spoken answers of several streams, texts spoken and recordings transcribed.
+ffmpeg. Sessions in real time, with a scripted model and voice. Then rates and waits against vLLM's own server with the
+same plugin, checkpoint and engine options, rates against the same modules in plain PyTorch, spoken answers of several
+streams, texts spoken, recordings transcribed, and sessions again.
 Whatever is compared takes turns, and an idle server costs nothing.
 """
 
@@ -25,6 +26,8 @@ from loadtests.figures import Comparison, Phase, Speedup
 from loadtests.machine import facts
 from loadtests.media import report as media_report
 from loadtests.questions import chat
+from loadtests.realtime import report as realtime_report
+from loadtests.realtime import report_of_model
 from loadtests.report import against_plain, against_stock
 from loadtests.servers import Server, ours, stock
 from loadtests.speech import report as speech_report
@@ -44,6 +47,13 @@ WAVES = 4
 LISTENERS = (1, 4, 8)
 RECORDINGS = (1, 2)
 """At a time."""
+
+
+TALKERS = (1, 2, 4)
+
+PARTS = (
+    *("text", "image", "plain", "speech", "workers", "media", "stories", "speech-route", "transcription", "realtime"),
+)
 
 
 class Bench:
@@ -112,6 +122,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.only in (None, "media"):
         say("attachments")
         print(f"\nAttachments\n\n{media_report(markdown=options.markdown)}", flush=True)
+    if options.only in (None, "realtime"):
+        say("sessions in real time, with a scripted model and voice")
+        talked = realtime_report(markdown=options.markdown)
+        print(f"\nSessions of /v1/realtime over a scripted model and voice\n\n{talked}", flush=True)
     if options.only in ("speech", "workers", "media"):
         return
     with ExitStack() as stack:
@@ -130,6 +144,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             say("texts spoken")
             spoken = speech_route_report(server.speech, LISTENERS, markdown=options.markdown)
             print(f"\nTexts spoken by /v1/audio/speech\n\n{spoken}", flush=True)
+        if options.only in (None, "realtime"):
+            say("sessions in real time")
+            talked = report_of_model(server, TALKERS, markdown=options.markdown)
+            print(f"\nSessions of /v1/realtime\n\n{talked}", flush=True)
         if options.only in (None, "transcription"):
             say("recordings transcribed")
             heard = transcription_report(server.url, RECORDINGS, markdown=options.markdown)
@@ -169,7 +187,7 @@ def parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, list[str
     parser.add_argument("--users", type=numbers, default=[1, 8, 16], help="loads for plain PyTorch (default: 1,8,16)")
     parser.add_argument(
         "--only",
-        choices=("text", "image", "plain", "speech", "workers", "media", "stories", "speech-route", "transcription"),
+        choices=PARTS,
         help="one part instead of all",
     )
     parser.add_argument("--markdown", action="store_true", help="tables for LOG.md")

@@ -23,7 +23,7 @@ from tests.demo.sentences import sum_of
 from tests.demo.words import NUMBERS
 from tts.events import Sound
 from tts.speaker import Speaker
-from tts.voices.espeak import OPENAI_ALIASES, espeak_voices
+from tts.voices.espeak import espeak_voices
 
 SESSIONS = (10, 50, 100, 200)
 MUST_HOLD = 100
@@ -35,7 +35,7 @@ MAX_LATE = 0.01
 STAGGER, SECONDS = 16.0, 45.0
 """Over which sessions begin: about as long as two turns and their answers take. And how long all of them are there."""
 REAL_STAGGER, REAL_SECONDS = 5.0, 60.0
-VOICES = ("default", "onyx", "nova", "echo")
+VOICES = ("default", "espeak-m8", "espeak-f1", "espeak-m3")
 SESSION: dict[str, Any] = {
     "type": "realtime",
     "audio": {
@@ -48,7 +48,7 @@ HEADER = (
     *("barge-ins", "to silence p50, ms", "p95", "CPU of server, %", "of load, %", "late appends, %", "target"),
 )
 STAGES = ("silence", "end told", "answer begun", "first words", "first sound")
-REAL_HEADER = ("sessions", "turns", "lost", "first sound p50, ms", "p95", *(f"{name} p50, ms" for name in STAGES))
+REAL_HEADER = ("sessions", "turns", "lost", "wait p50, ms", "p95", *(f"{name} p50, ms" for name in STAGES))
 
 
 class RealtimeError(Exception):
@@ -130,10 +130,12 @@ def row_of_model(sessions: int, given: dict[str, Any]) -> Row:
 
 
 def questions(number: int) -> list[str]:
-    """Of the demo model's world, in one breath each."""
-    random = Random(6)
-    asked = (sum_of(random) for _ in range(number))
-    return [f"What is {NUMBERS[first]} {sign} {NUMBERS[second]}?" for first, sign, second, _ in asked]
+    """Of the demo model's world, no two alike, each in one breath."""
+    random, asked = Random(6), dict[str, None]()
+    while len(asked) < number:
+        first, sign, second, _ = sum_of(random)
+        asked[f"What is {NUMBERS[first]} {sign} {NUMBERS[second]}?"] = None
+    return list(asked)
 
 
 async def spoken(texts: Sequence[str]) -> list[str]:
@@ -142,7 +144,7 @@ async def spoken(texts: Sequence[str]) -> list[str]:
     async def whole(text: str) -> AsyncGenerator[str, None]:
         yield text
 
-    speaker = Speaker(espeak_voices(), OPENAI_ALIASES)
+    speaker = Speaker(espeak_voices(), {})
     await speaker.start()
     try:
         said = []
@@ -158,25 +160,10 @@ async def spoken(texts: Sequence[str]) -> list[str]:
         await speaker.close()
 
 
-def _talk(
-    load: Child,
-    server: Server,
-    recordings: Sequence[Sequence[str]],
-    *,
-    stagger: float,
-    seconds: float,
-    interrupts: bool,
-) -> dict[str, Any]:
+def _talk(load: Child, server: Server, recordings: Sequence[Sequence[str]], **how: Any) -> dict[str, Any]:
+    """`how` is as in `loadtests.talking.measure`."""
     url = f"{server.url.replace('http', 'ws')}/v1/realtime?model=gpt-realtime"
-    given = load.ask(
-        url=url,
-        process=server.process,
-        recordings=recordings,
-        session=SESSION,
-        stagger=stagger,
-        seconds=seconds,
-        interrupts=interrupts,
-    )
+    given = load.ask(url=url, process=server.process, recordings=recordings, session=SESSION, **how)
     for error in given["errors"]:
         raise RealtimeError(str(error))
     return given

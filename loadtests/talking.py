@@ -61,9 +61,9 @@ class Session:
 
     async def open(self, url: str, update: bytes) -> None:
         """Connect, and wait until the session is as `update` has it. Raises OSError, WireError, TimeoutError."""
-        self.wire = await connected(url, self.hear)
-        self.wire.send(update)
         async with asyncio.timeout(_HELLO_SECONDS):
+            self.wire = await connected(url, self.hear)
+            self.wire.send(update)
             await self.updated.wait()
 
     def close(self) -> None:

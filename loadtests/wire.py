@@ -9,11 +9,12 @@ import asyncio
 import json
 from collections.abc import Callable
 from time import perf_counter
-from typing import Any
+from typing import Any, cast
 
 from websockets.client import ClientProtocol
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Response
+from websockets.protocol import State
 from websockets.uri import parse_uri
 
 Hear = Callable[[bytes, float], None]
@@ -50,13 +51,13 @@ class Wire(asyncio.Protocol):
         """Say goodbye, without waiting for the answer."""
         self.lost = self.lost or "closed by the client"
         if self._transport is not None and not self._transport.is_closing():
-            self._protocol.send_close()
-            self._flush()
+            if self._protocol.state is State.OPEN:
+                self._protocol.send_close()
+                self._flush()
             self._transport.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)
-        self._transport = transport
+        self._transport = cast(asyncio.WriteTransport, transport)  # uvloop's is none by type
         self._protocol.send_request(self._protocol.connect())
         self._flush()
 
@@ -70,8 +71,7 @@ class Wire(asyncio.Protocol):
                 assert event.fin, "a message in parts"
                 self._hear(bytes(event.data), now)
             elif isinstance(event, Frame) and event.opcode is Opcode.CLOSE:
-                code, reason = self._protocol.close_code, self._protocol.close_reason
-                self.lost = self.lost or f"closed by the server: {code} {reason}"
+                self.lost = self.lost or f"closed by the server: {self._protocol.close_rcvd}"
         self._flush()
 
     def connection_lost(self, error: Exception | None) -> None:

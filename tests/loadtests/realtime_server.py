@@ -1,0 +1,70 @@
+"""As much of /v1/realtime as the load needs to talk with: a turn is sound that is not zero, every answer is the same.
+
+Its times are the sample clock's, and the answer comes at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from websockets.asyncio.server import ServerConnection, serve
+
+from loadtests.turns import WINDOW_MS
+from tts.voice import WIRE_RATE
+
+
+class RealtimeServer:
+    """`answer`: seconds of sound, sent in pieces of a tenth at their time; `silence_ms` ends a turn."""
+
+    def __init__(self, *, answer: float, silence_ms: int) -> None:
+        self.answer, self.silence_ms = answer, silence_ms
+        self.sessions: list[dict[str, Any]] = []
+        """What each client asked its session to be."""
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncGenerator[str]:
+        """Its address."""
+        async with serve(self._session, "127.0.0.1", 0) as server:
+            yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+    async def _session(self, connection: ServerConnection) -> None:
+        clock, spoke, speaking, answering = 0, 0, False, asyncio.create_task(asyncio.sleep(0))
+
+        async def tell(kind: str, **fields: Any) -> None:
+            await connection.send(json.dumps({"type": kind, **fields}))
+
+        async def answer() -> None:
+            try:
+                await tell("response.created", response={"status": "in_progress"})
+                await tell("response.output_audio_transcript.delta", delta="Yes.")
+                for _ in range(round(self.answer * 10)):
+                    await tell("response.output_audio.delta", delta=base64.b64encode(bytes(WIRE_RATE // 5)).decode())
+                    await asyncio.sleep(0.1)
+                await tell("response.done", response={"status": "completed"})
+            except asyncio.CancelledError:
+                await tell("response.done", response={"status": "cancelled"})
+                raise
+
+        async for message in connection:
+            event = json.loads(message)
+            if event["type"] == "session.update":
+                self.sessions.append(event["session"])
+                await tell("session.updated", session=event["session"])
+                continue
+            pcm = base64.b64decode(event["audio"])
+            clock += len(pcm) * 500 // WIRE_RATE
+            spoke = clock if any(pcm) else spoke
+            if any(pcm) and not speaking:
+                speaking = True
+                answering.cancel()
+                await tell("input_audio_buffer.speech_started", audio_start_ms=clock)
+            if speaking and clock // WINDOW_MS * WINDOW_MS >= spoke + self.silence_ms:
+                speaking = False
+                await tell("input_audio_buffer.speech_stopped", audio_end_ms=spoke + self.silence_ms)
+                answering = asyncio.create_task(answer())
+        answering.cancel()
