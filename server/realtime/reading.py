@@ -7,7 +7,21 @@ from typing import Any
 
 from server.audio.transcription_form import LANGUAGES
 from server.errors import RequestError
-from server.realtime.config import INSTRUCTIONS, Config, Extensions, Facts, Json, Kind, Modality, NamedTool, Retention, Tool, Transcription, Truncation, default_detection
+from server.realtime.config import (
+    INSTRUCTIONS,
+    Config,
+    Extensions,
+    Facts,
+    Json,
+    Kind,
+    Modality,
+    NamedTool,
+    Retention,
+    Tool,
+    Transcription,
+    Truncation,
+    default_detection,
+)
 from server.realtime.hearing.formats import SoundFormat
 from server.realtime.hearing.turn_config import SemanticVad, ServerVad, TurnConfig
 from tts.voice import WIRE_RATE
