@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -72,6 +73,26 @@ async def test_turns_begin_and_end_where_speech_does(vad: Vad, speech: Speech, r
 async def test_noise_and_silence_are_no_turns(vad: Vad) -> None:
     for level in (-90, -50, -30, -15):
         assert await events_of(Ear(vad, PCM, ServerVad()), pcm(noisy(seconds(10), level), WIRE_RATE)) == []
+
+
+async def test_a_muted_microphone_costs_nothing(vad: Vad, speech: Speech, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard = 0
+    real = vad._hear
+
+    def counting(calls: list[Any]) -> None:
+        nonlocal heard
+        heard += sum(len(call.next) for call in calls)
+        real(calls)
+
+    monkeypatch.setattr(vad, "_hear", counting)
+    said = await speech.say(*SENTENCES[0])
+    sound = np.concatenate((seconds(10), said, seconds(10)))
+    (started, *_, stopped) = await events_of(Ear(vad, PCM_16K, ServerVad()), pcm(sound))
+    assert len(said) < heard * 512 < len(said) + 1.2 * SAMPLE_RATE
+    assert isinstance(started, Started)
+    assert isinstance(stopped, Stopped)
+    assert abs(started.speech - 10 * SAMPLE_RATE) <= 100 * MS
+    assert abs(stopped.speech - 10 * SAMPLE_RATE - len(said)) <= 150 * MS
 
 
 @pytest.fixture
@@ -167,6 +188,17 @@ async def test_turn_detection_may_be_changed_and_format_too(vad: Vad, speech: Sp
     assert await events_of(ear, bytes_in(PCMU, said)) == []
     length = len(ear.commit())
     assert len(said) <= length < len(said) + SAMPLE_RATE
+
+
+async def test_turn_detection_that_begins_while_a_reply_plays_knows_it(vad: Vad, speech: Speech) -> None:
+    click = (await speech.say(*SENTENCES[0]))[: 150 * MS]
+    for playing in (False, True):
+        ear = Ear(vad, PCM_16K)
+        if playing:
+            ear.playback_began()
+        ear.take_turns(ServerVad())
+        events = await events_of(ear, pcm(np.concatenate((seconds(0.5), click, seconds(1)))))
+        assert bool(events) != playing
 
 
 async def test_one_hears_nothing_while_idle_and_is_told(vad: Vad) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.realtime.hearing.envelope import Envelope
-from server.realtime.hearing.windows import FRAME, SILENT, WINDOW, Windows, envelope, levels, mean_level
+from server.realtime.hearing.windows import FRAME, SILENT, WINDOW, Windows, decibels, mean_level, powers
 
 WIRE_FRAME = FRAME * 3 // 2
 
@@ -34,7 +34,7 @@ def test_any_cut_of_a_reply_has_the_same_envelope(lengths: list[int], first: int
 def test_it_is_the_level_of_each_frame_and_silence_elsewhere() -> None:
     played, reply = Envelope(), sound(WIRE_FRAME * 10)
     played.add(1000 * FRAME, reply)
-    expected = levels(reply.reshape(10, WIRE_FRAME))
+    expected = decibels(np.square(reply / 32768).reshape(10, WIRE_FRAME).mean(axis=1))
     assert played.dry(998, 1013) == pytest.approx([SILENT] * 2 + [*expected] + [SILENT] * 3)
 
 
@@ -93,6 +93,8 @@ def test_any_cut_has_the_same_windows(lengths: list[int]) -> None:
 
 def test_the_level_of_a_window_is_that_of_its_frames_together() -> None:
     windows = sound(WINDOW * 3).reshape(3, WINDOW)
-    assert [mean_level(frames) for frames in envelope(windows)] == pytest.approx(levels(windows))
+    expected = decibels(np.square(windows / 32768).mean(axis=1))
+    assert [mean_level(frames) for frames in decibels(powers(windows))] == pytest.approx(expected)
     full = np.full((1, WINDOW), -32768, np.int16)
-    assert (levels(full)[0], levels(full * 0)[0]) == (0, pytest.approx(SILENT))
+    assert mean_level(decibels(powers(full))[0]) == 0
+    assert mean_level(decibels(powers(full * 0))[0]) == pytest.approx(SILENT)
