@@ -89,19 +89,23 @@ class Ear:
         self.buffer.append(samples)
         return self._windows.feed(samples)
 
+    def catch_up(self) -> None:
+        """Have all that came in the buffer, to the last sample. A detector's turns have silence at their end: of them
+        nothing is missing."""
+        if self._detector is None:
+            self._keep(self._incoming.flush())
+
     def commit(self) -> Samples:
         """All that is in the buffer, as a turn that the client ends here. Empty if there is nothing."""
-        if self._detector is None:  # to the last sample; a detector's turns have silence at their end
-            self._keep(self._incoming.flush())
-        else:
+        self.catch_up()
+        if self._detector is not None:
             self._detector.committed(self.buffer.end)
         return self.buffer.take(self.buffer.start, self.buffer.end)
 
     def clear(self) -> None:
         """Drop all that is in the buffer, and a turn that runs."""
-        if self._detector is None:
-            self._keep(self._incoming.flush())
-        else:
+        self.catch_up()
+        if self._detector is not None:
             self._detector.cleared(self.buffer.end)
         self.buffer.clear()
 
