@@ -131,5 +131,6 @@ class _Resampler:
 
     def _resampled(self, samples: Samples, *, last: bool) -> Samples:
         made = self._stream.resample_chunk(samples.astype(np.float32), last=last)
-        rounded: Samples = np.clip(np.rint(made), -32768, 32767).astype(np.int16)
+        np.clip(np.rint(made, out=made), -32768, 32767, out=made)
+        rounded: Samples = made.astype(np.int16)
         return rounded

@@ -83,4 +83,3 @@ async def test_who_speaks_up_is_given_the_floor() -> None:
         said = kept["content"][0]["transcript"]
         assert "".join(words).startswith(said)
         assert 0 < len(said) < len("".join(words))
-

@@ -113,6 +113,17 @@ def test_the_silence_that_ends_a_turn(silence: int) -> None:
     assert kinds(events) == ([Paused, Stopped] if silence > 160 else [Stopped])
 
 
+def test_a_soft_consonant_belongs_to_the_speech_behind_it() -> None:
+    for faint in range(8):
+        detector = TurnDetector(ServerVad())
+        be_silent(detector, 640)
+        assert not [event for _ in range(faint) for event in detector.feed(0.1, LOUD)]
+        detector.feed(0.0, QUIET)
+        (started,) = speak(detector, 320)
+        assert isinstance(started, Started)
+        assert started.speech == 640 * MS + (max(0, faint - 2) if faint else 1) * WINDOW
+
+
 def test_a_pause_that_is_none() -> None:
     detector = TurnDetector(ServerVad())
     speak(detector, 640)
@@ -438,8 +449,8 @@ def test_every_length_of_speech_and_silence() -> None:
                 events += speak(detector, speech_windows * 32) + be_silent(detector, silence_windows * 32)
             ended = silence_windows * 32 >= 500
             paused = silence_windows * 32 >= 160
-            turn = [Started, *([Paused] if paused else []), *([Stopped] if ended else [])]
-            goes_on = [*([Resumed] if paused else []), *([Paused] if paused else [])]
+            turn: list[type] = [Started, *([Paused] if paused else []), *([Stopped] if ended else [])]
+            goes_on: list[type] = [Resumed, Paused] if paused else []
             assert kinds(events) == (turn * 3 if ended else turn + goes_on * 2)
             starts = [event.speech for event in events if isinstance(event, Started)]
             expected = (speech_windows + silence_windows) * WINDOW
