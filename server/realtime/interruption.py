@@ -25,14 +25,20 @@ class Interruption:
     """That was answered."""
     item_id: str | None
     """Of what was said."""
+    said: str = ""
+    """What was heard of the answer before, in responses that were cut off too."""
 
     @classmethod
-    def of(cls, answer: Answer, request: dict[str, Any], heard: int) -> Self | None:
-        """Of an answer of which so many samples were heard; None if nothing is missing, or none of it is speech."""
-        item_id = None if answer.message is None else answer.message.id
-        told = cls(answer.asked, answer.text, answer.words_until(heard), answer.written, request, item_id)
-        spoken = answer.asked.config.modality == "audio" and answer.asked.in_conversation
-        return told if spoken and told.text and told.rest.strip() else None
+    def of(cls, answer: Answer, request: dict[str, Any], heard: int, said: str = "") -> Self | None:
+        """Of an answer of which so many samples were heard; None if nothing is missing, or it is in no conversation."""
+        item_id, whole = None if answer.message is None else answer.message.id, answer.written or answer.over
+        told = cls(answer.asked, answer.text, answer.words_until(heard), whole, request, item_id, said)
+        return told if answer.asked.in_conversation and (told.rest.strip() or not whole) else None
+
+    @property
+    def said_and_heard(self) -> str:
+        """The answer as far as it was heard."""
+        return self.said + self.text.removesuffix(self.rest)
 
     @property
     def rest(self) -> str:
@@ -47,10 +53,10 @@ class Interruption:
 
     def source(self, engine: Engine) -> Chunks:
         """The rest, and what the model adds to it if it had not ended; all of it if nothing is known."""
-        if not self.text:
-            return asked(engine, self.request)
         if self.whole:
             return saying(self.rest)
-        so_far = {"role": "assistant", "content": self.text}
+        if not (self.said or self.text):
+            return asked(engine, self.request)
+        so_far = {"role": "assistant", "content": self.said + self.text}
         request = self.request | {"messages": [*self.request["messages"], so_far]}
         return continued(self.rest, engine, request)
