@@ -191,7 +191,7 @@ async def test_turn_detection_may_be_changed_and_format_too(vad: Vad, speech: Sp
 
 
 async def test_turn_detection_that_begins_while_a_reply_plays_knows_it(vad: Vad, speech: Speech) -> None:
-    click = (await speech.say(*SENTENCES[0]))[: 150 * MS]
+    click = (await speech.say(*SENTENCES[0]))[: 110 * MS]
     for playing in (False, True):
         ear = Ear(vad, PCM_16K)
         if playing:
