@@ -58,6 +58,8 @@ class EchoGuard:
 
     def hears(self, at: int, frames: Levels) -> None:
         """Take the levels of the microphone's next window, `[FRAMES]` from this position on."""
+        if at // FRAME != self._at:
+            self._heard.clear()
         self._at = at // FRAME + FRAMES
         self._heard.append(frames)
         self._played.forget(self._at - _HISTORY * FRAMES - _LONGEST_DELAY)

@@ -125,3 +125,13 @@ def test_a_reply_that_was_stopped_echoes_for_as_long_as_an_echo_may_be_late() ->
         late = at / SAMPLE_RATE - 0.1
         if not 0.4 < late < 0.6:
             assert guard.is_echo() == (late < 0.5)
+
+
+def test_what_was_heard_before_a_gap_teaches_nothing() -> None:
+    guard, random = EchoGuard(), np.random.default_rng(0)
+    reply = random.normal(size=WIRE_RATE * 4) * np.repeat(random.uniform(100, 9000, 40), WIRE_RATE // 10)
+    guard.played(0, np.clip(reply, -32768, 32767).astype("<i2").tobytes())
+    for at in range(0, 2 * SAMPLE_RATE, WINDOW):
+        guard.hears(at, loud(-90))
+    guard.hears(3 * SAMPLE_RATE // WINDOW * WINDOW, loud(-35))
+    assert guard.is_echo()  # were the silence believed, there would be none
