@@ -40,8 +40,8 @@ class Answer:
         self.written = False
         """Whether the model has ended."""
         self.over = False
-        self.cut_short = False
-        """Whether less than all of it is heard."""
+        self._cut_off = False
+        """Whether it ended before all was said."""
 
     @property
     def text(self) -> str:
@@ -100,6 +100,7 @@ class Answer:
         if self.over:
             return
         self.over = True
+        self._cut_off = ending.status in ("cancelled", "failed")
         status: Status = "completed" if ending.status == "completed" else "incomplete"
         self._end_call("incomplete")
         self._end_message(status)
@@ -120,9 +121,8 @@ class Answer:
         if message is None or not self._aloud:
             return None
         part = self._spoken()
-        if message.status == "completed" and heard >= part.samples:
+        if not self._cut_off and heard >= part.samples:
             return None
-        self.cut_short = True
         self._conversation.put(with_part(message, 0, replace(part, transcript=part.timeline.heard(heard), whole=False)))
         return Cut(message.id, 0, heard // SAMPLES_PER_MS)
 

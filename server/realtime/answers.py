@@ -7,7 +7,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any
 
@@ -49,7 +49,10 @@ Source = Callable[[Request], Chunks]
 class _Running:
     answer: Answer
     request: Request
-    scope: anyio.CancelScope
+    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    ended: anyio.Event = field(default_factory=anyio.Event)
+    silenced: bool = False
+    """Whether the client was told to play no more of it."""
 
 
 class Answers:
@@ -97,10 +100,8 @@ class Answers:
         self._early.stop()
         if items is None:
             items = self._fitting(asked_for)
-        extensions = asked_for.config.extensions
-        playback = Playback(inf if extensions.pacing == "none" else LEAD)
-        answer = Answer(asked_for, self._shared.conversation, self._shared.emit, playback)
-        running = _Running(answer, self.request_for(asked_for, items), anyio.CancelScope())
+        answer = Answer(asked_for, self._shared.conversation, self._shared.emit, self._playback(asked_for))
+        running = _Running(answer, self.request_for(asked_for, items))
         self._running[answer.id] = running
         if asked_for.in_conversation:
             self._last = running
@@ -121,6 +122,7 @@ class Answers:
             message = "No response is being given." if response_id is None else "No such response is being given."
             raise RequestError(message, param=response_id and "response_id", code="response_cancel_not_active")
         self._stop(running, Ending("client_cancelled"), running.answer.playback.samples_sent)
+        self._play_on(running)
 
     def interrupt(self) -> Interruption | None:
         """The user speaks: fall silent at once. The conversation keeps what he has heard."""
@@ -147,20 +149,17 @@ class Answers:
         """Send no more sound, and take it that what was sent is not played to its end."""
         self._hush(Ending("client_cancelled"))
 
-    def truncated(self, item_id: str) -> bool:
-        """Whether this is an item of an answer that is being given; it is cut when that has ended."""
-        current = self.current
-        return current is not None and current.message is not None and current.message.id == item_id
-
     def _hush(self, ending: Ending) -> Interruption | None:
         if self._filler is not None:
             self._stop(self._filler, ending, 0)
+            self._filler = None
         running, now = self._last, self._shared.clock.now()
         if running is None or (running.answer.over and running.answer.playback.ends(now) <= now):
             return None
         answer = running.answer
         heard = answer.playback.heard(now)
         interruption = Interruption.of(answer, running.request, heard)
+        running.silenced = True
         self._stop(running, ending, heard)
         if answer.playback.samples_sent:
             self._shared.emit("output_audio_buffer.cleared", response_id=answer.id)
@@ -173,6 +172,7 @@ class Answers:
         answer = running.answer
         answer.end(ending)
         self._running.pop(answer.id, None)
+        running.ended.set()
         self._cut(answer, heard)
 
     async def _give(self, running: _Running, source: Source | None) -> None:
@@ -189,6 +189,8 @@ class Answers:
 
     async def _tell(self, running: _Running, source: Source | None) -> None:
         answer, shared = running.answer, self._shared
+        if self._filler is not None and self._filler is not running:
+            await self._filler.ended.wait()
         standing = await shared.allowance.request()
         shared.emit("rate_limits.updated", rate_limits=_rate_limits(standing))
         chunks = asked(shared.parts.engine, running.request) if source is None else source(running.request)
@@ -219,15 +221,13 @@ class Answers:
         return self._ear.buffer.end + round(ahead * SAMPLE_RATE)
 
     def _ended(self, running: _Running) -> None:
-        """It has ended by itself; what was sent plays on."""
-        answer, shared, now = running.answer, self._shared, self._shared.clock.now()
-        self._cut(answer, None)
+        """It has ended by itself."""
+        answer = running.answer
+        running.ended.set()
+        self._cut(answer, answer.playback.samples_sent)
+        self._play_on(running)
         if running is self._filler:
             self._filler = None
-        elif answer.asked.in_conversation:
-            self._silent_after(answer.playback.ends(now) - now)
-        if answer.playback.samples_sent:
-            shared.group.start_soon(self._play_out, answer, name="playback")
         filler = answer.asked.config.extensions.tool_filler
         if filler and answer.only_calls and answer.asked.in_conversation:
             self._fill(answer.asked, filler)
@@ -238,13 +238,30 @@ class Answers:
         answer = self.begin(said, (), lambda _: saying(filler))
         self._filler = self._running[answer.id]
 
-    async def _play_out(self, answer: Answer) -> None:
-        await self._shared.clock.until(answer.playback.ends(self._shared.clock.now()))
-        if not answer.cut_short:
-            self._shared.emit("output_audio_buffer.stopped", response_id=answer.id)
+    def _playback(self, asked_for: ResponseConfig) -> Playback:
+        """Of an answer that begins: what was sent of the one before is heard first."""
+        if asked_for.config.extensions.pacing == "none":
+            return Playback(inf)
+        now = self._shared.clock.now()
+        before = [running.answer.playback.ends(now) for running in (self._last, self._filler) if running is not None]
+        return Playback(LEAD, begins=max(before, default=now))
 
-    def _cut(self, answer: Answer, heard: int | None) -> None:
-        """Keep what was heard: so many samples, or None: all, but what the client said of it meanwhile counts."""
+    def _play_on(self, running: _Running) -> None:
+        """It has ended; what was sent of it is still played."""
+        answer, now = running.answer, self._shared.clock.now()
+        ends = answer.playback.ends(now)
+        if answer.asked.in_conversation:
+            self._silent_after(ends - now)
+        if answer.playback.samples_sent:
+            self._shared.group.start_soon(self._play_out, running, ends, name="playback")
+
+    async def _play_out(self, running: _Running, ends: float) -> None:
+        await self._shared.clock.until(ends)
+        if not running.silenced:
+            self._shared.emit("output_audio_buffer.stopped", response_id=running.answer.id)
+
+    def _cut(self, answer: Answer, heard: int) -> None:
+        """Keep what was heard: so many samples, unless the client has said otherwise meanwhile."""
         message, shared = answer.message, self._shared
         shared.notes.state_changed()
         for item in answer.kept:
@@ -252,7 +269,7 @@ class Answers:
         if message is None or not answer.asked.in_conversation:
             return
         deferred = shared.conversation.deferred(message.id)
-        if heard is not None and (cut := answer.cut_at(heard)) is not None:
+        if (cut := answer.cut_at(heard)) is not None:
             self._tell_cut(cut)
         if deferred is not None:
             try:

@@ -92,7 +92,7 @@ class Spoken:
         # Of what ends within the last millisecond nothing is cut: clients round.
         if self.whole and audio_end_ms >= self.samples // SAMPLES_PER_MS:
             return self
-        samples = audio_end_ms * SAMPLES_PER_MS
+        samples = min(audio_end_ms * SAMPLES_PER_MS, self.samples)
         return replace(self, transcript=self.timeline.heard(samples), samples=samples)
 
 

@@ -109,8 +109,7 @@ def _assistant(items: list[Any]) -> list[Json]:
     told: list[Json] = []
     for item in items:
         if isinstance(item, Message):
-            text = "".join(_said(part) for part in item.content)
-            if text:
+            if text := _text(item):
                 told.append({"role": "assistant", "content": text})
         elif _is_whole(item):
             if not told:
@@ -119,13 +118,11 @@ def _assistant(items: list[Any]) -> list[Json]:
     return told
 
 
-def _said(part: Part) -> str:
-    match part:
-        case Words(text):
-            return text
-        case Spoken():
-            return part.transcript
-    return ""
+def _text(item: Message) -> str:
+    """Written parts are joined as they are, spoken ones by a space: what is heard of them are whole words."""
+    texts = [part.text for part in item.content if isinstance(part, Words)]
+    said = [part.transcript for part in item.content if isinstance(part, Spoken)]
+    return " ".join(filter(None, ("".join(texts), *said)))
 
 
 def _is_whole(call: FunctionCall) -> bool:

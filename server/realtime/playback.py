@@ -48,11 +48,12 @@ class Playback:
     `now` is the clock's and never goes back. Every cut of the same samples, sent at the same times, gives the same.
     """
 
-    def __init__(self, lead: float = LEAD) -> None:
-        """`lead` is how many seconds of sound may be sent ahead; `math.inf`: all of it as soon as it is there."""
+    def __init__(self, lead: float = LEAD, *, begins: float = 0.0) -> None:
+        """`lead` is how many seconds of sound may be sent ahead; `math.inf`: all of it as soon as it is there. Before
+        `begins` the listener hears something else."""
         self._lead = lead * WIRE_RATE
-        self._sent = 0
-        self._since, self._before = 0.0, 0
+        self._sent, self._begins = 0, begins
+        self._since, self._before = begins, 0
         """When the sound that plays began to play without a pause, and the samples heard before that."""
 
     @property
@@ -63,12 +64,13 @@ class Playback:
     def sent(self, samples: int, now: float) -> None:
         """So many samples go to the listener. If he had nothing more to hear, he goes on hearing now."""
         if self.heard(now) == self._sent:
-            self._since, self._before = now, self._sent
+            self._since, self._before = max(now, self._begins), self._sent
         self._sent += samples
 
     def heard(self, now: float) -> int:
         """Samples that he has heard, never more than were sent."""
-        return min(self._sent, self._before + floor((now - self._since) * WIRE_RATE + _ROUNDING))
+        playing = max(0, floor((now - self._since) * WIRE_RATE + _ROUNDING))
+        return min(self._sent, self._before + playing)
 
     def due(self, samples: int, now: float) -> float:
         """When so many further samples may be sent, which together with what he has not heard fit into the lead.

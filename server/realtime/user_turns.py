@@ -75,6 +75,7 @@ class UserTurns:
         Raises:
             RequestError: there is not enough sound, or no room for it.
         """
+        self._ear.catch_up()
         size = self._ear.buffer.end - self._ear.buffer.start
         if size < _LEAST:
             message = f"The buffer holds {milliseconds(size)} ms of sound; a turn has at least 100 ms."

@@ -16,7 +16,7 @@ from server.settings import Settings
 from tests.scripted_engine import ScriptedEngine
 from tests.server.keys import AUTHORIZED, SECRET, SomeKeys
 from tests.server.served import ASK, served
-from tests.server.test_client_secrets import refusal, session, talking
+from tests.server.test_client_secrets import is_served, refusal, session, talking
 from tests.server.test_errors import check_error
 
 pytestmark = pytest.mark.anyio
@@ -100,7 +100,7 @@ async def test_sessions_are_for_listed_pages_and_for_programs() -> None:
         own = str(server.http.base_url).rstrip("/")
         for options in ({}, {"origin": APP}, {"origin": own}):
             async with session(server, SECRET, **options) as socket:
-                assert await socket.recv() == "hello"
+                assert await is_served(socket)
         for origin in (EVIL, "null"):
             assert await refusal(server, SECRET, origin=origin) == (403, "origin_not_allowed")
 
@@ -109,7 +109,7 @@ async def test_sessions_are_for_listed_pages_and_for_programs() -> None:
 async def test_without_keys_sessions_are_for_the_same(keys: str | None) -> None:
     async with talking(Access(), keys=keys) as server:
         async with session(server) as socket:
-            assert await socket.recv() == "hello"
+            assert await is_served(socket)
         assert await refusal(server, origin=EVIL) == (403, "origin_not_allowed")
 
 

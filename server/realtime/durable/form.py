@@ -87,7 +87,8 @@ def _part(part: Part) -> tuple[Json, bytes]:
             return _watched(video, count)
         case Spoken():
             spans = [(span.text, span.start, span.end) for span in part.timeline.spans]
-            return {"kind": "Spoken", "transcript": part.transcript, "samples": part.samples, "spans": spans}, b""
+            told = {"transcript": part.transcript, "samples": part.samples, "whole": part.whole}
+            return {"kind": "Spoken", "spans": spans} | told, b""
 
 
 def _watched(video: Video, count: int) -> tuple[Json, bytes]:
@@ -132,7 +133,7 @@ def _read(kind: str, part: Json, media: _Media) -> Part:
             frames = media.array((part["frames"], *part["shape"]), "u1")[part["order"]]
             return Watched(Video(frames, part["digest"]), part["count"])
         case "Spoken":
-            return Spoken(part["transcript"], _timeline(part["spans"]), part["samples"])
+            return Spoken(timeline=_timeline(part.pop("spans")), **part)
     raise UnreadableItemError(f"with a part of the kind {kind}")
 
 

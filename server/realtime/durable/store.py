@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from server.realtime.ids import new_id
+
 KEPT_SECONDS = 600.0
 """For which a session waits for its client to come back. A lift, a change of networks or a restart of the server takes
 seconds to minutes; who stays away for longer begins anew. Also for which a session is kept whose holder does not renew
@@ -168,6 +170,11 @@ class SessionStore(Protocol):
     async def forget(self, hold: Hold) -> None:
         """The session is over. Nothing if it was taken over or is not kept."""
         ...
+
+
+def new_session_id() -> str:
+    """A fresh id, not guessable: on a server without keys, whoever knows it can take the session over."""
+    return new_id("sess")
 
 
 def is_session_id(session_id: str) -> bool:

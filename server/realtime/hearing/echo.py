@@ -31,11 +31,11 @@ _INAUDIBLE = -70.0
 _LOUD = 20.0
 """dB below the loudest frame of the reply, down to which frames teach: quieter ones drown in noise."""
 _FIRST_BOUND = -2.0
-"""dB: before anything is learned, what is louder than this beside the reply is no echo: loudspeakers are farther."""
+"""dB: before anything is learned, what is louder than this beside the reply is no echo; loudspeakers are away."""
 _LOW, _ABOVE_LOW = 0.3, 8.0
 _HIGH, _ABOVE_HIGH = 0.85, 3.0
-"""Quantiles of the ratio, and dB above them up to which sound is the echo, the lower of the two. The low one holds if
-somebody speaks for more than half of the time, the high one is closer where a room or noise colours little."""
+"""Quantiles of the ratio, and dB above them up to which sound is the echo, the lower of the two. The low one holds
+while somebody speaks for most of the time, the high one is closer where a room or noise colours little."""
 
 
 class EchoGuard:

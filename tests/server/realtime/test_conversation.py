@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -56,6 +57,7 @@ def test_items_go_where_they_are_sent() -> None:
     assert conversation.insert(said("e"), "d") == "d"
     assert ids(conversation) == ["a", "b", "c", "d", "e"]
     assert conversation.last == "e"
+    assert [conversation.before(item_id) for item_id in "abez"] == [None, "a", "d", None]
 
 
 def test_items_that_cannot_be_added_are_not() -> None:
@@ -127,6 +129,20 @@ def test_a_client_may_round_the_end_either_way(ms: int) -> None:
     conversation = talk(Message("a", "assistant", (part,)))
     conversation.truncate(Cut("a", 0, ms))
     assert transcripts(conversation, "a") == ["One"]
+
+
+@pytest.mark.parametrize("ms", [200, 201])
+def test_of_an_answer_that_broke_off_no_word_is_left_that_was_not_said(ms: int) -> None:
+    sent = 2 * WORD_MS * 24 + 1
+    part = replace(spoken("One two three"), samples=sent, whole=False)
+    conversation = talk(Message("a", "assistant", (part,)))
+    conversation.truncate(Cut("a", 0, ms))
+    assert transcripts(conversation, "a") == ["One two"]
+    item = conversation.get("a")
+    assert isinstance(item, Message)
+    (left,) = item.content
+    assert isinstance(left, Spoken)
+    assert left.samples <= sent
 
 
 def test_only_speech_is_cut() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +21,7 @@ from server.realtime.config import (
     Transcription,
     begun,
 )
+from server.realtime.events import EventError
 from server.realtime.hearing.formats import SoundFormat
 from server.realtime.hearing.turn_config import SemanticVad, ServerVad
 from server.realtime.shown import fields_of
@@ -378,13 +380,11 @@ def test_a_response_that_cannot_be_is_refused_by_name(fields: dict[str, Any], pa
     assert refused.value.param == param
 
 
-UPDATES = st.lists(
-    st.sampled_from([fields for fields, _ in CHANGES] + [fields for fields, _, _ in REFUSED]), max_size=8
-)
+UPDATES = [fields for fields, _ in CHANGES] + [fields for fields, _, _ in REFUSED]
 
 
 @settings(deadline=None)
-@given(UPDATES)
+@given(st.lists(st.sampled_from(UPDATES), max_size=8))
 def test_an_echo_changes_nothing_and_so_does_a_refusal(updates: list[dict[str, Any]]) -> None:
     config = TALK
     for fields in updates:
@@ -395,3 +395,52 @@ def test_an_echo_changes_nothing_and_so_does_a_refusal(updates: list[dict[str, A
             assert shown(before) == told
         assert asked(config, **fields_of(config)) == config
         assert asked(TALK, **fields_of(config)) == config
+
+
+ODD: list[Any] = [
+    None,
+    True,
+    0,
+    -1,
+    0.5,
+    10**30,
+    "",
+    "auto",
+    "x",
+    [],
+    ["text"],
+    {},
+    {"type": "function"},
+    {"id": "marin"},
+]
+
+
+def with_odd(value: Any, steps: list[int], odd: Any) -> Any:
+    """The value with something else in one place inside, or instead of it."""
+    if not steps or not isinstance(value, dict) or not value:
+        return odd
+    name = sorted(value)[steps[0] % len(value)]
+    return value | {name: with_odd(value[name], steps[1:], odd)}
+
+
+def param_of(call: Callable[[], object]) -> str | None:
+    """What a refusal names; None where there is none, or where the event as such was no event."""
+    try:
+        call()
+    except EventError:
+        return None
+    except RequestError as error:
+        return error.param or ""
+    return None
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.sampled_from(UPDATES), st.lists(st.integers(0, 9), min_size=1, max_size=5), st.sampled_from(ODD))
+def test_nothing_but_sessions_and_refusals_comes_of_anything(
+    fields: dict[str, Any], steps: list[int], odd: object
+) -> None:
+    session, own = with_odd(fields_of(TALK) | fields, steps, odd), with_odd(fields, steps, odd)
+    param = param_of(lambda: shown(asked(TALK, **session)))
+    assert param is None or param.startswith("session.")
+    param = param_of(lambda: for_response(TALK, response(**own), FACTS))
+    assert param is None or param.startswith("response.")

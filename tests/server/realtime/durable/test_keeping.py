@@ -31,15 +31,15 @@ from server.realtime.durable.store import (
     SessionStoreError,
     TakenOverError,
     UnknownSessionError,
+    new_session_id,
 )
-from server.realtime.ids import new_id
 from tests.redis_server import redis_server
 from tests.server.keys import connected
 from tests.server.realtime.durable.stores import ANNA
 
 pytestmark = pytest.mark.anyio
 
-ID = new_id("sess")
+ID = new_session_id()
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -304,7 +304,7 @@ async def test_redis_is_away_for_a_while(remembers: bool) -> None:
                 keeper.item_changed("b")
                 keeper.sent("event_2", {})
                 with pytest.raises(SessionStoreError):
-                    await store.claim(new_id("sess"), ANNA)
+                    await store.claim(new_session_id(), ANNA)
                 await anyio.to_thread.run_sync(server.start)
                 talk.state["turns"] = 1
                 keeper.state_changed()

@@ -27,8 +27,8 @@ from server.realtime.durable.store import (
     TakenOverError,
     TooLargeError,
     UnknownSessionError,
+    new_session_id,
 )
-from server.realtime.ids import new_id
 from server.settings import Settings
 from tests.redis_server import redis_server
 from tests.server.keys import connected
@@ -37,7 +37,7 @@ from tests.server.realtime.durable.stores import ANNA, BERT, KEPT, Clock, noted,
 pytestmark = pytest.mark.anyio
 
 KINDS = ["memory", "redis"]
-ID, OTHER = new_id("sess"), new_id("sess")
+ID, OTHER = new_session_id(), new_session_id()
 
 
 @pytest.fixture(scope="module")
@@ -218,7 +218,7 @@ async def test_the_last_events_are_known(kind: str, url: str, bounds: Bounds) ->
 @pytest.mark.parametrize("bounds", [Bounds(waiting=2), Bounds(waiting_bytes=2 * len(b"{}{}one"))])
 async def test_who_has_waited_longest_goes_first(kind: str, url: str, bounds: Bounds) -> None:
     async with two_of(kind, url, bounds) as (store, other):
-        ids = [new_id("sess") for _ in range(6)]
+        ids = [new_session_id() for _ in range(6)]
         holds = [await store.replace(Hold(name, ANNA), Kept({}, [("a", b"one")])) for name in ids]
         await store.release(holds[0])
         await store.release(holds[1])
@@ -285,7 +285,7 @@ async def test_who_waits_no_longer_takes_no_room(url: str) -> None:
         await redis.flushall()
         store = RedisSessions(redis, Bounds(ttl_seconds=0.05, waiting=2))
         for _ in range(3):
-            await store.release(await store.replace(Hold(new_id("sess"), ANNA), KEPT))
+            await store.release(await store.replace(Hold(new_session_id(), ANNA), KEPT))
         await anyio.sleep(0.06)  # the index goes by Redis's own clock
         await redis.persist("{ola:sessions}:waiting")
         await store.release(await store.replace(Hold(ID, ANNA), KEPT))
@@ -298,7 +298,7 @@ async def test_the_settings_say_where_sessions_are_kept(url: str) -> None:
         assert isinstance(store, MemorySessions)
     async with session_store(Settings(redis_url=url)) as store:
         assert isinstance(store, RedisSessions)
-        await store.replace(Hold(fresh := new_id("sess"), ANNA), KEPT)
+        await store.replace(Hold(fresh := new_session_id(), ANNA), KEPT)
         assert (await store.claim(fresh, ANNA)).kept == KEPT
     with pytest.raises(SessionStoreError, match="OLA_REDIS_URL"):
         async with session_store(Settings(redis_url="nonsense")):

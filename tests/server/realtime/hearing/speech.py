@@ -68,7 +68,7 @@ def mixed(length: int, *parts: tuple[int, Sound]) -> Sound:
 
 
 def echoed(played: Sound, gain: float, delay: float, seed: int = 0) -> Sound:
-    """What a microphone hears of a loudspeaker in a room: `gain` in dB, `delay` in seconds, reverberation 0.3 s."""
+    """What a microphone hears of a loudspeaker: `gain` in dB, `delay` in seconds, in a room that sounds for 0.3 s."""
     count = round(0.3 * SAMPLE_RATE)
     tail = np.random.default_rng(seed).normal(size=count) * np.exp(-6.9 * np.arange(count) / count) * 0.02
     tail[0] = 1
