@@ -193,7 +193,7 @@ class UserTurns:
         shared.emit("conversation.item.added", item=told, previous_item_id=before)
         shared.emit("conversation.item.done", item=told, previous_item_id=before)
         shared.notes.item_changed(item_id)
-        self._written.begin(item_id, len(message.content) - 1, samples)
+        self._written.begin(message, samples)
 
     def _answer(self) -> None:
         """Raises RequestError: another answer is being given."""

@@ -58,28 +58,27 @@ class ScriptedActivity:
         return [1.0 if np.abs(window).max() >= LOUD else 0.0 for window in windows]
 
 
-class TimedOutbox(Outbox):
-    """Knows when each event was put in."""
+class Letterbox(Outbox):
+    """Of a client that takes every event at once, and knows when."""
 
     def __init__(self, clock: HandClock) -> None:
         super().__init__()
-        self._clock, self._times = clock, list[float]()
+        self._clock, self._new = clock, list[tuple[str, float]]()
 
     def put(self, data: bytes) -> None:
-        super().put(data)
-        self._times.append(self._clock.now())
+        self._new.append((data.decode(), self._clock.now()))
 
-    def timed(self) -> list[tuple[str, float]]:
-        """The events that wait, which then do not any more."""
-        times, self._times = self._times, []
-        return list(zip(self.taken(), times, strict=True))
+    def new(self) -> list[tuple[str, float]]:
+        """Events since the last call, with their times."""
+        new, self._new = self._new, []
+        return new
 
 
 class Driver:
     """The client of one session."""
 
     def __init__(
-        self, session: Session, shared: Shared, outbox: TimedOutbox, clock: HandClock, known: Replayed | None = None
+        self, session: Session, shared: Shared, outbox: Letterbox, clock: HandClock, known: Replayed | None = None
     ) -> None:
         """`known` is what another connection of the session was told before."""
         self.session, self.shared, self.clock = session, shared, clock
@@ -139,7 +138,7 @@ class Driver:
 
     def heard(self) -> list[Event]:
         """All events so far; each is checked once, by itself and in its place."""
-        for data, now in self._outbox.timed():
+        for data, now in self._outbox.new():
             event = valid(json.loads(data))
             self.known.take(event)
             self.listener.take(event, now)
@@ -182,7 +181,7 @@ async def driven(
     """A session over scripted parts. `session` is what the first `session.update` asks for. Leaving it is what the
     client does that vanishes: then nothing may be left of it with engine and voice."""
     engine, clock = engine or ScriptedEngine(), HandClock()
-    outbox = TimedOutbox(clock)
+    outbox = Letterbox(clock)
     speaker = None if voice is None else Speaker([voice], {"alloy": voice.name, "default": voice.name}, limits)
     voices = None if speaker is None else frozenset(await speaker.names())
     facts = Facts((MODEL,), voices, max_tokens=16384)
