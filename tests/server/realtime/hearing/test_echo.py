@@ -95,6 +95,18 @@ async def test_what_was_learned_serves_the_next_reply(vad: Vad, speech: Speech) 
     assert at < said[0] <= at + 400 * SAMPLE_RATE // 1000
 
 
+@pytest.mark.parametrize("gain", [-6, -20])
+async def test_who_spoke_over_the_first_reply_is_not_taken_for_its_echo_in_the_next(
+    vad: Vad, speech: Speech, gain: float
+) -> None:
+    """Nothing could be learned while both were heard."""
+    reply, voice = await speech.say(REPLY), await speech.say(BARGES[2], "m1")
+    ear, at = Ear(vad, PCM_16K, ServerVad()), LEAD + SAMPLE_RATE // 10
+    over = mixed(room(reply), (at, voice), (at + len(voice), voice), (at + 2 * len(voice), voice))
+    assert await starts(vad, reply, echo(reply, gain, 0.2) + over, ear)
+    assert await starts(vad, reply, echo(reply, gain, 0.2), ear) == []
+
+
 def loud(level: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     return np.full(FRAMES, level)
 
