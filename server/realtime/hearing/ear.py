@@ -43,7 +43,7 @@ class Ear:
         """Take bytes, cut anywhere. Each event is told while the sound that it is about is still in `buffer`, and
         before the sound after it is judged.
 
-        Cancelling or closing it loses what of `data` is not heard yet.
+        Cancelling it, or closing it early, is for a session that ends: its events and its time would no longer agree.
 
         Raises:
             BufferFullError: nobody ends the turn, and `data` is more than the model can hear. Time stands still.

@@ -26,8 +26,8 @@ _SEMANTIC_THRESHOLD, _SEMANTIC_PADDING_MS = 0.5, 300
 """What `semantic_vad` has no field for is as `server_vad` has it by default."""
 _NEEDED, _AMONG = 2, 3
 """Windows of speech, 64 of 96 ms, that begin a turn: one alone is a click; "no" is longer."""
-_NEEDED_OVER_REPLY, _AMONG_OVER_REPLY = 6, 12
-"""The same over a reply, 192 of 384 ms: a cough or two clicks do not stop it, and where the reply's echo is louder than
+_NEEDED_OVER_REPLY, _AMONG_OVER_REPLY = 4, 8
+"""The same over a reply, 128 of 256 ms: a click or two do not stop it, and where the reply's echo is louder than
 the user for a window, a word still counts."""
 _TAIL = 500 * _MS
 """After a reply, how long its echo may still arrive."""

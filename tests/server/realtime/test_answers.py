@@ -177,7 +177,9 @@ async def test_a_telephone_hears_what_others_hear(coding: Any) -> None:
         await client.ask("Count!")
         await client.wait(5)
         seconds, (pcm,) = sent_seconds(client), client.known.sound.values()
-    async with driven(ScriptedEngine(WORDS[:1]), voice(), {"audio": {"output": {"format": {"type": coding}}}}) as client:
+    async with driven(
+        ScriptedEngine(WORDS[:1]), voice(), {"audio": {"output": {"format": {"type": coding}}}}
+    ) as client:
         await client.ask("Count!")
         await client.wait(5)
         (data,) = client.known.sound.values()

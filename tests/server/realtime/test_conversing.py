@@ -222,9 +222,7 @@ async def test_cuts_that_cannot_be_made_change_nothing(place: dict[str, Any], co
 async def test_what_the_user_said_is_not_cut() -> None:
     async with driven() as client:
         await client.ask("Hi")
-        await client.say(
-            "conversation.item.truncate", item_id=client.known.order[0], content_index=0, audio_end_ms=0
-        )
+        await client.say("conversation.item.truncate", item_id=client.known.order[0], content_index=0, audio_end_ms=0)
         assert client.errors == ["invalid_item"]
 
 

@@ -95,6 +95,18 @@ async def test_what_was_learned_serves_the_next_reply(vad: Vad, speech: Speech) 
     assert at < said[0] <= at + 400 * SAMPLE_RATE // 1000
 
 
+@pytest.mark.parametrize("gain", [-6, -20])
+async def test_who_spoke_over_the_first_reply_is_not_taken_for_its_echo_in_the_next(
+    vad: Vad, speech: Speech, gain: float
+) -> None:
+    """Nothing could be learned while both were heard."""
+    reply, voice = await speech.say(REPLY), await speech.say(BARGES[2], "m1")
+    ear, at = Ear(vad, PCM_16K, ServerVad()), LEAD + SAMPLE_RATE // 10
+    over = mixed(room(reply), (at, voice), (at + len(voice), voice), (at + 2 * len(voice), voice))
+    assert await starts(vad, reply, echo(reply, gain, 0.2) + over, ear)
+    assert await starts(vad, reply, echo(reply, gain, 0.2), ear) == []
+
+
 def loud(level: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     return np.full(FRAMES, level)
 
@@ -125,3 +137,13 @@ def test_a_reply_that_was_stopped_echoes_for_as_long_as_an_echo_may_be_late() ->
         late = at / SAMPLE_RATE - 0.1
         if not 0.4 < late < 0.6:
             assert guard.is_echo() == (late < 0.5)
+
+
+def test_what_was_heard_before_a_gap_teaches_nothing() -> None:
+    guard, random = EchoGuard(), np.random.default_rng(0)
+    reply = random.normal(size=WIRE_RATE * 4) * np.repeat(random.uniform(100, 9000, 40), WIRE_RATE // 10)
+    guard.played(0, np.clip(reply, -32768, 32767).astype("<i2").tobytes())
+    for at in range(0, 2 * SAMPLE_RATE, WINDOW):
+        guard.hears(at, loud(-90))
+    guard.hears(3 * SAMPLE_RATE // WINDOW * WINDOW, loud(-35))
+    assert guard.is_echo()  # were the silence believed, there would be none

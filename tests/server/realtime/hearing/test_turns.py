@@ -225,10 +225,10 @@ def test_over_a_reply_speech_must_last() -> None:
     detector = TurnDetector(ServerVad())
     be_silent(detector, 960)
     detector.playback_began()
-    assert speak(detector, 160) == []
+    assert speak(detector, 96) == []
     assert be_silent(detector, 960) == []
-    (started,) = speak(detector, 192)
-    assert started == Started((960 + 160 + 960 - 300) * MS, (960 + 160 + 960) * MS)
+    (started,) = speak(detector, 128)
+    assert started == Started((960 + 96 + 960 - 300) * MS, (960 + 96 + 960) * MS)
 
 
 def test_two_clicks_over_a_reply_never_count() -> None:
@@ -236,7 +236,7 @@ def test_two_clicks_over_a_reply_never_count() -> None:
         detector = TurnDetector(ServerVad())
         detector.playback_began()
         assert (
-            speak(detector, 64) + be_silent(detector, gap * 32) + speak(detector, 64) + be_silent(detector, 960) == []
+            speak(detector, 64) + be_silent(detector, gap * 32) + speak(detector, 32) + be_silent(detector, 960) == []
         )
 
 
@@ -273,9 +273,9 @@ def test_a_reply_that_has_just_ended_may_still_echo() -> None:
     detector.playback_began()
     be_silent(detector, 960)
     detector.playback_ended(detector.position)
-    assert speak(detector, 128) == []
+    assert speak(detector, 96) == []
     be_silent(detector, 960)
-    assert kinds(speak(detector, 128)) == [Started]
+    assert kinds(speak(detector, 96)) == [Started]
 
 
 def test_nobody_speaks_after_a_reply() -> None:
