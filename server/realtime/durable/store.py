@@ -117,11 +117,19 @@ class Claim:
     events: Sequence[Noted]
 
     def since(self, event_id: str) -> list[bytes] | None:
-        """JSON of the events after this one, oldest first; None if it is not known, or not any more."""
+        """JSON of the events after this one, oldest first; None if it is not known, or not any more. It may be one
+        that is not kept, such as one of sound: ids of one connection count up."""
+        asked, after = _number(event_id), None
         for index, event in enumerate(self.events):
-            if event.event_id == event_id:
-                return [later.data for later in self.events[index + 1 :]]
-        return None
+            told = _number(event.event_id)
+            if event.event_id == event_id or (told[0] == asked[0] and told[1] < asked[1]):
+                after = index + 1
+        return None if after is None else [later.data for later in self.events[after:]]
+
+
+def _number(event_id: str) -> tuple[str, int]:
+    connection, _, number = event_id.rpartition("_")
+    return (connection, int(number)) if number.isdecimal() and len(number) < 20 else (event_id, 0)
 
 
 class SessionStore(Protocol):
