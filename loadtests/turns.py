@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import ceil
 
 from loadtests.figures import percentile
@@ -15,6 +16,8 @@ APPEND_MS = 40
 """Sound in one `input_audio_buffer.append`."""
 WINDOW_MS = 32
 """What the voice activity model hears at once; a turn can only end where one of these does."""
+
+STAGES = ("silence", "end told", "answer begun", "first words", "first sound")
 
 
 @dataclass(slots=True)
@@ -56,6 +59,8 @@ class Turn:
 class Script:
     """Stages that are known beforehand, seconds each: those of a scripted model and voice."""
 
+    first_token: float
+    """From the question to the model's first words."""
     first_unit: float
     """From the question to the text that the voice begins with."""
     first_chunk: float
@@ -64,6 +69,14 @@ class Script:
     def expected(self, turn: Turn) -> float:
         """Seconds from the end of speech to the first sound if we took no time at all."""
         return heard(turn) - turn.ended + self.first_unit + self.first_chunk
+
+    def beyond(self, turn: Turn) -> dict[str, float]:
+        """The stages of `stages`, less what the script takes; they add up to what the wait is longer than expected."""
+        cut = stages(turn)
+        cut["silence"] = 0.0
+        cut["first words"] -= self.first_token
+        cut["first sound"] -= self.first_unit - self.first_token + self.first_chunk
+        return cut
 
 
 def heard(turn: Turn) -> float:
@@ -93,13 +106,8 @@ def stages(turn: Turn) -> dict[str, float]:
     assert turn.created is not None
     assert turn.sound is not None
     words = turn.sound if turn.words is None else min(turn.words, turn.sound)
-    return {
-        "silence": heard(turn) - turn.ended,
-        "end told": turn.stopped - heard(turn),
-        "answer begun": turn.created - turn.stopped,
-        "first words": words - turn.created,
-        "first sound": turn.sound - words,
-    }
+    moments = (turn.ended, heard(turn), turn.stopped, turn.created, words, turn.sound)
+    return {name: end - begin for name, (begin, end) in zip(STAGES, pairwise(moments), strict=True)}
 
 
 def both(values: Sequence[float]) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Hearing that remembers the chunks it heard last, so that of a recording that has grown only the end is encoded.
+"""Hearing that remembers the full chunks it heard last, so that of a recording that has grown only the end is encoded.
 
 A turn is prefilled while it is spoken. vLLM's own cache knows whole recordings, and a longer one is another to it.
 """
@@ -31,15 +31,21 @@ class RememberingHearing(Hearing):
         self._remembered.clear()
 
     def rows(self, chunks: Tensor) -> Tensor:
-        names = [sha256(chunk.numpy()).digest() for chunk in chunks.cpu()]
-        new = {name: chunk for name, chunk in zip(names, chunks, strict=True) if name not in self._remembered}
+        samples = chunks.cpu().numpy()
+        names = [sha256(chunk).digest() for chunk in samples]
+        found = {name: self._remembered[name] for name in names if name in self._remembered}
+        new = {name: place for place, name in enumerate(names) if name not in found}
         if new:
-            # Copies, so that one chunk that is remembered does not keep all others of its batch.
-            encoded = super().rows(torch.stack(list(new.values())))
-            self._remembered |= zip(new, (rows.clone() for rows in encoded), strict=True)
-        for name in names:
-            self._remembered.move_to_end(name)
-        found = torch.stack([self._remembered[name] for name in names])
-        while len(self._remembered) > MOST:
+            found |= zip(new, super().rows(chunks[list(new.values())]), strict=True)
+        for name, chunk in zip(names, samples, strict=True):
+            # The last chunk of a recording ends in zeros, and is another as soon as that has grown.
+            if chunk[-1]:
+                self._remember(name, found[name])
+        return torch.stack([found[name] for name in names])
+
+    def _remember(self, name: bytes, rows: Tensor) -> None:
+        if name not in self._remembered:
+            self._remembered[name] = rows.clone()  # alone: it shall not keep all others of its batch
+        self._remembered.move_to_end(name)
+        if len(self._remembered) > MOST:
             self._remembered.popitem(last=False)
-        return found

@@ -118,12 +118,17 @@ class Answer:
     def cut_at(self, heard: int) -> Cut | None:
         """Have the conversation keep what was heard: so many samples. None: that is all, or it is not speech."""
         message = self.message
-        if message is None or not self._aloud:
+        if message is None or not self._aloud or message.id not in self._conversation:
             return None
-        part = self._spoken()
-        if not self._cut_off and heard >= part.samples:
+        kept = self._conversation.get(message.id)
+        assert isinstance(kept, Message)
+        part = kept.content[0]  # the client may have cut it already
+        assert isinstance(part, Spoken)
+        if heard >= part.samples and not (part.whole and self._cut_off):
             return None
-        self._conversation.put(with_part(message, 0, replace(part, transcript=part.timeline.heard(heard), whole=False)))
+        heard = min(heard, part.samples)
+        said = replace(part, transcript=part.timeline.heard(heard), whole=False)
+        self._conversation.put(with_part(kept, 0, said))
         return Cut(message.id, 0, heard // SAMPLES_PER_MS)
 
     def _write(self, delta: str) -> None:

@@ -75,6 +75,7 @@ class UserTurns:
         Raises:
             RequestError: there is not enough sound, or no room for it.
         """
+        self._ear.catch_up()
         size = self._ear.buffer.end - self._ear.buffer.start
         if size < _LEAST:
             message = f"The buffer holds {milliseconds(size)} ms of sound; a turn has at least 100 ms."
@@ -192,7 +193,7 @@ class UserTurns:
         shared.emit("conversation.item.added", item=told, previous_item_id=before)
         shared.emit("conversation.item.done", item=told, previous_item_id=before)
         shared.notes.item_changed(item_id)
-        self._written.begin(item_id, len(message.content) - 1, samples)
+        self._written.begin(message, samples)
 
     def _answer(self) -> None:
         """Raises RequestError: another answer is being given."""

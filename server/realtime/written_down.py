@@ -8,7 +8,7 @@ from typing import Any
 from engine.api import EngineError
 from server.errors import describe
 from server.realtime.config import Transcription
-from server.realtime.items import Samples
+from server.realtime.items import Message, Samples, Watched
 from server.realtime.shared import Shared
 from server.realtime.transcribing import Completed, Delta, transcribing
 
@@ -23,10 +23,10 @@ class WrittenDown:
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
 
-    def begin(self, item_id: str, content_index: int, samples: Samples) -> None:
-        """Write down this part, if the session wants to know."""
+    def begin(self, turn: Message, samples: Samples) -> None:
+        """Write down the last part of a turn, if the session wants to know."""
         if (asked := self._shared.config.transcription) is not None:
-            self._shared.group.start_soon(self._write, item_id, content_index, samples, asked, name="transcript")
+            self._shared.group.start_soon(self._write, turn, samples, asked, name="transcript")
 
     async def words_of(self, samples: Samples) -> str:
         """What is said in sound that belongs to no item yet; nobody is told. Cancelling it aborts the request.
@@ -42,8 +42,8 @@ class WrittenDown:
                     return word.text
         return ""
 
-    async def _write(self, item_id: str, content_index: int, samples: Samples, asked: Transcription) -> None:
-        shared, place = self._shared, {"item_id": item_id, "content_index": content_index}
+    async def _write(self, turn: Message, samples: Samples, asked: Transcription) -> None:
+        shared, place = self._shared, {"item_id": turn.id, "content_index": _index_told(turn)}
         model = asked.model and shared.facts.transcriber(asked.model, "model")
         try:
             async with transcribing(
@@ -55,20 +55,25 @@ class WrittenDown:
                 logprobs=shared.config.logprobs,
             ) as words:
                 async for word in words:
-                    self._tell(word, place)
+                    self._tell(word, turn, place)
         except EngineError as error:
             logger.info("A turn could not be written down: %s", error.message)
             failure = describe(error)
             told = {"type": failure.type, "code": failure.code, "message": failure.message, "param": failure.param}
             shared.emit(f"{_EVENT}.failed", **place, error=told)
 
-    def _tell(self, word: Delta | Completed, place: dict[str, Any]) -> None:
+    def _tell(self, word: Delta | Completed, turn: Message, place: dict[str, Any]) -> None:
         shared, logprobs = self._shared, word.logprobs if self._shared.config.logprobs else None
         match word:
             case Delta(text):
                 shared.emit(f"{_EVENT}.delta", **place, delta=text, logprobs=logprobs)
             case Completed(text, _, usage):
-                if shared.conversation.transcribed(place["item_id"], place["content_index"], text):
-                    shared.notes.item_changed(place["item_id"])
+                if shared.conversation.transcribed(turn.id, len(turn.content) - 1, text):
+                    shared.notes.item_changed(turn.id)
                 told = {"transcript": text, "usage": usage, "logprobs": logprobs}
                 shared.emit(f"{_EVENT}.completed", **place, **told)
+
+
+def _index_told(turn: Message) -> int:
+    """Of the last part, among those that clients see: frames are none (`item_json`)."""
+    return sum(not isinstance(part, Watched) for part in turn.content[:-1])

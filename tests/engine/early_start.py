@@ -132,7 +132,7 @@ async def measure(model: str, rounds: int) -> None:
     print("|---|---|---:|---:|---:|---:|")
     async with real_engine(model) as engine:
         await begun(engine, Conversation(0).request(Conversation(0).sound(3)))
-        for seconds in (3, 45):
+        for seconds in (3, 45, 120):
             for place, (name, way) in enumerate(ways.items()):
                 starts = [await way(engine, 1000 * seconds + 100 * place + round_, seconds) for round_ in range(rounds)]
                 times = [start.seconds * 1000 for start in starts]

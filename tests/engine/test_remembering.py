@@ -49,7 +49,7 @@ def sound(chunks: float, seed: int = 1) -> Tensor:
 
 
 def test_only_what_is_new_is_encoded(hearing: Counting, plain: Hearing) -> None:
-    for chunks, work in ((1, 1), (2, 2), (2.5, 3), (2.5, 3), (0.5, 4)):
+    for chunks, work in ((1, 1), (2, 2), (2.5, 3), (2.5, 4), (3, 5)):
         (rows,) = hearing([sound(chunks)])
         assert hearing.encoded == work
         torch.testing.assert_close(rows, plain([sound(chunks)])[0], atol=1e-5, rtol=0)
@@ -65,12 +65,11 @@ def test_recordings_heard_together_do_not_mix(hearing: Counting, plain: Hearing)
 
 def test_the_oldest_is_forgotten(hearing: Counting, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remembering, "MOST", 2)
-    for seed in (1, 2, 1, 3, 1):
-        hearing([sound(0.1, seed)])
-    assert hearing.encoded == 3
+    for seed, work in ((1, 1), (2, 2), (1, 2), (3, 3), (1, 3), (2, 4)):
+        hearing([sound(1, seed)])
+        assert hearing.encoded == work
     hearing([sound(3, 4)])
-    assert hearing.encoded == 6
-    hearing([sound(0.1, 1)])
+    hearing([sound(3, 4)[CHUNK_SAMPLES:]])
     assert hearing.encoded == 7
 
 

@@ -1,4 +1,4 @@
-"""As much of /v1/realtime as the load needs to talk with: a turn is sound that is not zero, every answer is the same.
+"""As much of /v1/realtime as the load needs to talk with: a turn is sound that is loud, every answer is the same.
 
 Its times are the sample clock's, and the answer comes at once.
 """
@@ -12,10 +12,13 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import numpy as np
 from websockets.asyncio.server import ServerConnection, serve
 
 from loadtests.turns import WINDOW_MS
 from tts.voice import WIRE_RATE
+
+_LOUD = 1000
 
 
 class RealtimeServer:
@@ -58,8 +61,9 @@ class RealtimeServer:
                 continue
             pcm = base64.b64decode(event["audio"])
             clock += len(pcm) * 500 // WIRE_RATE
-            spoke = clock if any(pcm) else spoke
-            if any(pcm) and not speaking:
+            loud = np.abs(np.frombuffer(pcm, "<i2")).max() > _LOUD
+            spoke = clock if loud else spoke
+            if loud and not speaking:
                 speaking = True
                 answering.cancel()
                 await tell("input_audio_buffer.speech_started", audio_start_ms=clock)

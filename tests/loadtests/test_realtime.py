@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from typing import Any
 
-from loadtests.realtime import HEADER, REAL_HEADER, questions, row, row_of_model, verdict
+from loadtests.realtime import questions
+from loadtests.realtime_rows import BEYOND_HEADER, HEADER, REAL_HEADER, row, row_beyond, row_of_model, verdict
 from loadtests.turns import Script, Turn
 
-SCRIPT = Script(first_unit=0.2, first_chunk=0.1)
+SCRIPT = Script(first_token=0.1, first_unit=0.2, first_chunk=0.1)
 TURN = Turn(begun=1.0, ended=2.0, stopped_ms=2496, stopped=2.53, created=2.54, words=2.65, sound=2.86)
 OVER = replace(TURN, over=True, started=1.15, last_sound=1.1, cancelled=1.16)
 
@@ -31,6 +32,15 @@ def test_what_is_beyond_the_stages_and_what_is_still_heard() -> None:
     assert (rows["barge-ins"], rows["to silence p50, ms"]) == ("1 of 1", "150.0")
     assert (rows["CPU of server, %"], rows["of load, %"], rows["late appends, %"]) == ("50", "25", "0.0")
     assert rows["target"] == "pass"
+
+
+def test_what_is_beyond_is_cut_into_stages() -> None:
+    values = row_beyond(50, given(TURN, OVER), SCRIPT)
+    assert len(values) == len(BEYOND_HEADER)
+    #      told    begun   words   sound, each p50 and p95
+    assert values[1:9] == ["10.0", "10.0", "10.0", "10.0", "10.0", "10.0", "10.0", "10.0"]
+    assert values[9:] == ["150.0", "150.0", "0.0", "10.0"]
+    assert row_beyond(50, given(), SCRIPT)[1:] == ["-"] * 12
 
 
 def test_each_target_that_is_missed_is_named() -> None:

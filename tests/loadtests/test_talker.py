@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from loadtests.talker import APPEND, SILENCE, Recording, Talker, recording
+from loadtests.talker import APPEND, ROOM, Recording, Talker, recording
 from tts.voice import WIRE_RATE
 
 HELLO = Recording([b"hel", b"lo"], 0.07)
@@ -33,7 +33,7 @@ class Session:
         for _ in range(round(seconds / APPEND)):
             sent.append(self.talker.next(self.now))
             self.appends += 1
-        return [frame for frame in sent if frame != SILENCE]
+        return [frame for frame in sent if frame not in ROOM]
 
     def say(self, kind: str, **fields: Any) -> None:
         self.talker.hear(json.dumps({"type": kind, **fields}).encode(), self.now)
@@ -129,4 +129,4 @@ def test_a_recording_is_speech_from_end_to_end() -> None:
     made = recording(np.concatenate([quiet, speech, quiet]).tobytes())
     assert made.seconds == pytest.approx(0.1)
     assert len(made.frames) == 3
-    assert len({len(frame) for frame in [*made.frames, SILENCE]}) == 1
+    assert len({len(frame) for frame in [*made.frames, *ROOM]}) == 1

@@ -25,9 +25,13 @@ def test_a_turn_is_heard_when_window_and_append_are_whole(stopped_ms: int, secon
 
 
 def test_what_a_script_does_not_explain_is_ours() -> None:
-    script = Script(first_unit=0.2, first_chunk=0.1)
+    script = Script(first_token=0.1, first_unit=0.2, first_chunk=0.1)
     assert wait(TURN) == pytest.approx(0.9)
     assert script.expected(TURN) == pytest.approx(0.52 + 0.2 + 0.1)
+    beyond = script.beyond(TURN)
+    assert beyond["silence"] == 0
+    assert beyond["first words"] == pytest.approx(0.01)
+    assert sum(beyond.values()) == pytest.approx(wait(TURN) - script.expected(TURN))
 
 
 def test_the_stages_add_up_to_the_wait() -> None:

@@ -6,6 +6,7 @@ Joins the parts of this package; knows no reply but its sound, and no event of t
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from itertools import groupby
 
 import numpy as np
 
@@ -15,10 +16,14 @@ from server.realtime.hearing.input_buffer import InputBuffer
 from server.realtime.hearing.turn_config import TurnConfig
 from server.realtime.hearing.turns import TurnDetector, TurnEvent
 from server.realtime.hearing.vad import Vad
-from server.realtime.hearing.windows import WINDOW, Windows, envelope, mean_level
+from server.realtime.hearing.windows import WINDOW, Windows, decibels, powers
 
 _PORTION = 8 * WINDOW
 """Samples of a long append that are heard before their events are told."""
+_MUTE_LEVEL = -85.0
+"""dB of full scale: nothing, or a last bit that flickers. Every room is louder."""
+_MUTED = 16
+"""Windows of it, half a second, after which the model has nothing to remember."""
 
 
 class Ear:
@@ -30,14 +35,15 @@ class Ear:
         self.buffer = InputBuffer()
         self._vad, self._format = vad, format
         self._incoming, self._windows, self._late = Incoming(format), Windows(), np.empty(0, np.int16)
-        self._guard, self._stream = EchoGuard(), vad.stream()
+        self._guard, self._stream, self._mute = EchoGuard(), vad.stream(), 0
         self._detector = None if turns is None else TurnDetector(turns)
+        self._playing = False
 
     async def hear(self, data: bytes) -> AsyncGenerator[TurnEvent, None]:
         """Take bytes, cut anywhere. Each event is told while the sound that it is about is still in `buffer`, and
         before the sound after it is judged.
 
-        Cancelling or closing it loses what of `data` is not heard yet.
+        Cancelling it, or closing it early, is for a session that ends: its events and its time would no longer agree.
 
         Raises:
             BufferFullError: nobody ends the turn, and `data` is more than the model can hear. Time stands still.
@@ -54,30 +60,52 @@ class Ear:
             self.buffer.forget(self._detector.earliest)
 
     async def _judge(self, detector: TurnDetector, windows: Samples) -> AsyncGenerator[TurnEvent, None]:
-        probabilities = await self._vad.probabilities(self._stream, windows)
-        for probability, frames in zip(probabilities, envelope(windows), strict=True):
+        power = powers(windows)
+        levels = decibels(power.mean(axis=1)).tolist()
+        probabilities = await self._probabilities(windows, levels)
+        for probability, level, frames in zip(probabilities, levels, decibels(power), strict=True):
             self._guard.hears(detector.position, frames)
             echo = detector.is_speech(probability) and self._guard.is_echo()
-            for event in detector.feed(probability, mean_level(frames), echo=echo):
+            for event in detector.feed(probability, level, echo=echo):
                 yield event
+
+    async def _probabilities(self, windows: Samples, levels: list[float]) -> list[float]:
+        """Those of a microphone that has been muted for a while are zero, and cost nothing."""
+        result: list[float] = []
+        for muted, run in groupby(map(self._muted, levels)):
+            count = len(list(run))
+            if muted:
+                self._stream = self._vad.stream()
+                result += [0.0] * count
+            else:
+                result += await self._vad.probabilities(self._stream, windows[len(result) :][:count])
+        return result
+
+    def _muted(self, level: float) -> bool:
+        self._mute = self._mute + 1 if level < _MUTE_LEVEL else 0
+        return self._mute > _MUTED
 
     def _keep(self, samples: Samples) -> Samples:
         self.buffer.append(samples)
         return self._windows.feed(samples)
 
+    def catch_up(self) -> None:
+        """Have all that came in the buffer, to the last sample. A detector's turns have silence at their end: of them
+        nothing is missing."""
+        if self._detector is None:
+            self._keep(self._incoming.flush())
+
     def commit(self) -> Samples:
         """All that is in the buffer, as a turn that the client ends here. Empty if there is nothing."""
-        if self._detector is None:  # to the last sample; a detector's turns have silence at their end
-            self._keep(self._incoming.flush())
-        else:
+        self.catch_up()
+        if self._detector is not None:
             self._detector.committed(self.buffer.end)
         return self.buffer.take(self.buffer.start, self.buffer.end)
 
     def clear(self) -> None:
         """Drop all that is in the buffer, and a turn that runs."""
-        if self._detector is None:
-            self._keep(self._incoming.flush())
-        else:
+        self.catch_up()
+        if self._detector is not None:
             self._detector.cleared(self.buffer.end)
         self.buffer.clear()
 
@@ -94,6 +122,8 @@ class Ear:
         elif self._detector is None:
             self._stream = self._vad.stream()
             self._detector = TurnDetector(turns, self.buffer.end - self._windows.rest)
+            if self._playing:
+                self._detector.playback_began()
         else:
             self._detector.config = turns
 
@@ -109,6 +139,7 @@ class Ear:
 
     def playback_began(self) -> None:
         """A reply begins to play, or soon will."""
+        self._playing = True
         if self._detector is not None:
             self._detector.playback_began()
 
@@ -118,6 +149,7 @@ class Ear:
 
     def playback_ended(self, at: int) -> None:
         """The reply plays until this position, which may be one to come, whatever was said of it before."""
+        self._playing = False
         self._guard.stopped(at)
         if self._detector is not None:
             self._detector.playback_ended(at)

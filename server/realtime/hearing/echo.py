@@ -4,11 +4,13 @@ An echo cancelled by the client leaves nothing to do here. Where it is not, what
 envelope of the reply, some time later and by some gain. Both are learned while the reply plays: the delay is where the
 two envelopes agree best, the gain what their ratio at that delay seldom exceeds, though not far above its low values,
 for whoever speaks over the reply only adds to it. Sound that is not louder than the reply after that delay and gain is
-taken for its echo. What was learned serves the next reply too; until then an echo may come at any delay.
+taken for its echo. What was learned serves the next reply too; before, an echo may come at any delay. Where the two do
+not agree at any delay, somebody else is heard, and nothing is learned of the echo but that it is no louder.
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 
@@ -24,6 +26,8 @@ _HISTORY = 2 * SAMPLE_RATE // WINDOW
 """Windows that delay and gain are learned from."""
 _ENOUGH = SAMPLE_RATE * 2 // 5 // FRAME
 """Frames of a loud reply before anything is learned."""
+_ARRIVED = SAMPLE_RATE // 10 // FRAME
+"""Frames of a loud reply, played before the longest delay, of which an echo would have been heard."""
 _EVERY = SAMPLE_RATE // 4 // FRAME
 """Frames between two lessons."""
 _INAUDIBLE = -70.0
@@ -32,6 +36,9 @@ _LOUD = 20.0
 """dB below the loudest frame of the reply, down to which frames teach: quieter ones drown in noise."""
 _FIRST_BOUND = -2.0
 """dB: before anything is learned, what is louder than this beside the reply is no echo; loudspeakers are away."""
+_FOLLOWS = 0.8
+"""Correlation of the envelopes, from which the microphone hears the reply. First lessons from echoes had 0.83 and more,
+down to the level of the noise; from those who speak at the same time, with an echo or without, seldom more than 0.8."""
 _LOW, _ABOVE_LOW = 0.3, 8.0
 _HIGH, _ABOVE_HIGH = 0.85, 3.0
 """Quantiles of the ratio, and dB above them up to which sound is the echo, the lower of the two. The low one holds
@@ -46,6 +53,9 @@ class EchoGuard:
         self._heard: deque[Levels] = deque(maxlen=_HISTORY)
         self._at = self._learned_at = 0  # frames
         self._echo: _Echo | None = None
+        """What is believed of the present reply."""
+        self._followed: _Echo | None = None
+        """What was learned last when the microphone did hear a reply."""
 
     def played(self, at: int, pcm: bytes) -> None:
         """This sound of the reply, whole 16-bit samples at WIRE_RATE, is played from this position of the session on,
@@ -53,11 +63,14 @@ class EchoGuard:
         self._played.add(at, np.frombuffer(pcm, np.dtype("<i2")))
 
     def stopped(self, at: int) -> None:
-        """What was to be played from this position on is not."""
+        """The reply ends at this position; what was to be played from there on is not."""
+        self._echo = self._followed
         self._played.cut(-(-at // FRAME))
 
     def hears(self, at: int, frames: Levels) -> None:
         """Take the levels of the microphone's next window, `[FRAMES]` from this position on."""
+        if at // FRAME != self._at:
+            self._heard.clear()
         self._at = at // FRAME + FRAMES
         self._heard.append(frames)
         self._played.forget(self._at - _HISTORY * FRAMES - _LONGEST_DELAY)
@@ -69,7 +82,8 @@ class EchoGuard:
         if near.max() < _INAUDIBLE:
             return False
         if self._at - self._learned_at >= _EVERY:
-            self._learned_at, self._echo = self._at, self._learned()
+            self._learned_at = self._at
+            self._learn()
         if self._echo is None:
             loudest = float(near.max()) + _FIRST_BOUND
         else:
@@ -77,17 +91,25 @@ class EchoGuard:
             loudest = mean_level(self._played.wet(begin - delay, self._at - delay)) + bound
         return mean_level(self._heard[-1]) < loudest
 
-    def _learned(self) -> _Echo | None:
+    def _learn(self) -> None:
         heard = np.concatenate(self._heard)
         played = self._played.dry(self._at - len(heard) - _LONGEST_DELAY, self._at)
         quiet = played.max() - _LOUD
         if np.count_nonzero(played[_LONGEST_DELAY:] > quiet) < _ENOUGH:
-            return self._echo
+            return
         # Row d: what was played d frames before each frame was heard.
         delayed = np.lib.stride_tricks.sliding_window_view(played, len(heard))[::-1]
-        delay = int(np.argmax(_correlation(np.maximum(delayed, quiet), heard)))
+        follows = _correlation(np.maximum(delayed, quiet), heard)
+        delay = int(np.argmax(follows))
         low, high = np.quantile((heard - delayed[delay])[delayed[delay] > quiet], (_LOW, _HIGH))
-        return _Echo(delay, float(min(low + _ABOVE_LOW, high + _ABOVE_HIGH)))
+        bound = float(low) + _ABOVE_LOW
+        if follows[delay] >= _FOLLOWS:
+            self._echo = self._followed = _Echo(delay, min(bound, float(high) + _ABOVE_HIGH))
+        elif self._echo is not None:
+            self._echo = _Echo(self._echo.delay, min(self._echo.bound, bound))
+        else:
+            arrived = np.count_nonzero(played[:-_LONGEST_DELAY] > quiet)
+            self._echo = _Echo(delay, -math.inf if arrived >= _ARRIVED else bound)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.api import SAMPLE_RATE
-from server.realtime.hearing.windows import FRAME, SILENT, Levels, levels
+from server.realtime.hearing.windows import FRAME, SILENT, Levels, decibels
 from tts.voice import WIRE_RATE
 
 _WIRE_FRAME = FRAME * WIRE_RATE // SAMPLE_RATE
@@ -36,7 +36,9 @@ class Envelope:
         count = len(samples) // _WIRE_FRAME
         self._rest = samples[count * _WIRE_FRAME :]
         if count:
-            self._extend(levels(samples[: count * _WIRE_FRAME].reshape(count, _WIRE_FRAME)).tolist())
+            frames = samples[: count * _WIRE_FRAME].reshape(count, _WIRE_FRAME)
+            power = np.mean(np.square(frames, dtype=np.float64), axis=1) / 32768**2
+            self._extend(decibels(power).tolist())
 
     def cut(self, frame: int) -> None:
         """Nothing is played from this frame on."""

@@ -54,7 +54,7 @@ class Incoming:
 
     def __init__(self, format: SoundFormat) -> None:
         self._bytes = _WholeSamples(format)
-        self._resampled = _Resampler(format.rate, SAMPLE_RATE, _QUALITIES.get(format.rate, ""))
+        self._resampled = _Resampler(format.rate, SAMPLE_RATE, _QUALITIES.get(format.rate, "HQ"))
 
     def feed(self, data: bytes) -> Samples:
         """Take bytes, cut anywhere; return int16 samples. The last 20 to 60 ms are not among them yet."""
@@ -72,7 +72,7 @@ class Outgoing:
     def __init__(self, format: SoundFormat) -> None:
         self._format = format
         self._bytes = _WholeSamples(PCM)
-        self._resampled = _Resampler(WIRE_RATE, format.rate, _QUALITIES.get(format.rate, ""))
+        self._resampled = _Resampler(WIRE_RATE, format.rate, _QUALITIES.get(format.rate, "HQ"))
 
     def feed(self, pcm: bytes) -> bytes:
         """Take signed 16-bit little-endian mono PCM, cut anywhere; return what can be sent of it."""
@@ -131,5 +131,6 @@ class _Resampler:
 
     def _resampled(self, samples: Samples, *, last: bool) -> Samples:
         made = self._stream.resample_chunk(samples.astype(np.float32), last=last)
-        rounded: Samples = np.clip(np.rint(made), -32768, 32767).astype(np.int16)
+        np.clip(np.rint(made, out=made), -32768, 32767, out=made)
+        rounded: Samples = made.astype(np.int16)
         return rounded

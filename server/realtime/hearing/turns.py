@@ -17,12 +17,17 @@ from server.realtime.hearing.windows import WINDOW
 _MS = SAMPLE_RATE // 1000
 _HYSTERESIS, _LEAST_THRESHOLD = 0.15, 0.01
 """Speech ends only this much below the threshold: voices fade. Silero's own values."""
+_DOUBT = 2 * WINDOW
+"""Between the two, just before silence, is silence too: the model is slow to let go of a voice."""
+_FAINT, _ONSET = 0.2, 3
+"""Part of the threshold, and windows before speech, in which it makes that one the first: the model hardly hears the
+"st" of "stop"."""
 _SEMANTIC_THRESHOLD, _SEMANTIC_PADDING_MS = 0.5, 300
 """What `semantic_vad` has no field for is as `server_vad` has it by default."""
 _NEEDED, _AMONG = 2, 3
 """Windows of speech, 64 of 96 ms, that begin a turn: one alone is a click; "no" is longer."""
-_NEEDED_OVER_REPLY, _AMONG_OVER_REPLY = 6, 12
-"""The same over a reply, 192 of 384 ms: a cough or two clicks do not stop it, and where the reply's echo is louder than
+_NEEDED_OVER_REPLY, _AMONG_OVER_REPLY = 4, 8
+"""The same over a reply, 128 of 256 ms: a click or two do not stop it, and where the reply's echo is louder than
 the user for a window, a word still counts."""
 _TAIL = 500 * _MS
 """After a reply, how long its echo may still arrive."""
@@ -99,6 +104,7 @@ class TurnDetector:
         """May be changed at any time, also in the middle of a turn."""
         self._at = self._floor = at
         self._recent: deque[bool] = deque(maxlen=_AMONG_OVER_REPLY)
+        self._faint: deque[bool] = deque(maxlen=_AMONG_OVER_REPLY + _ONSET)
         self._noise = _FIRST_NOISE
         self._turn: _Turn | None = None
         self._pauses = 0
@@ -121,7 +127,7 @@ class TurnDetector:
         """No event to come begins before this sample: earlier sound may be forgotten."""
         if self._turn is not None:
             return self._turn.start
-        earliest = max(self._floor, self._at - _AMONG_OVER_REPLY * WINDOW - self._padding)
+        earliest = max(self._floor, self._at - (_AMONG_OVER_REPLY + _ONSET) * WINDOW - self._padding)
         return min(earliest, self._idle_start) if self._idle_timeout is not None else earliest
 
     def is_speech(self, probability: float) -> bool:
@@ -138,6 +144,7 @@ class TurnDetector:
         if silent and not echo:
             self._noise = max(_LEAST_NOISE, min(level, self._noise + _NOISE_RISE))
         if self._turn is None:
+            self._faint.append(probability >= self._threshold * _FAINT and not echo)
             return self._listen(voiced, level)
         return self._follow(self._turn, begin, voiced, silent)
 
@@ -168,6 +175,7 @@ class TurnDetector:
         self._floor = max(self._floor, at)
         self._turn = None
         self._recent.clear()
+        self._faint.clear()
 
     @property
     def _threshold(self) -> float:
@@ -195,7 +203,7 @@ class TurnDetector:
         needed, among = (_NEEDED_OVER_REPLY, _AMONG_OVER_REPLY) if over_reply else (_NEEDED, _AMONG)
         recent = list(self._recent)[-among:]
         if sum(recent) >= needed:
-            return [self._start(self._at - (len(recent) - recent.index(True)) * WINDOW)]
+            return [self._start(len(recent) - recent.index(True))]
         idle = self._idle_timeout
         if idle is not None and self._at - self._idle_start >= idle and not any(recent):
             timeout = IdleTimeout(self._idle_start, self._at)
@@ -203,11 +211,15 @@ class TurnDetector:
             return [timeout]
         return []
 
-    def _start(self, speech: int) -> Started:
-        speech = max(self._floor, speech)
+    def _start(self, count: int) -> Started:
+        """A turn whose speech began this many windows ago, or a little before."""
+        before = list(self._faint)[-count - _ONSET : -count]
+        count += len(before) - before.index(True) if True in before else 0
+        speech = max(self._floor, self._at - count * WINDOW)
         start = max(self._floor, speech - self._padding)
         self._turn = _Turn(start, self._at)
         self._recent.clear()
+        self._faint.clear()
         self._idle_armed = False
         return Started(start, speech)
 
@@ -218,7 +230,7 @@ class TurnDetector:
                 events.append(Resumed(begin, turn.pause))
             turn.go_on(self._at)
         elif silent and not turn.silent:
-            turn.silent, turn.end = True, begin
+            turn.silent, turn.end = True, max(turn.end, begin - _DOUBT)
         if turn.silent and self._at - turn.end >= (wait := self._wait(turn)):
             return [*events, self._stop(turn.end + wait, turn.end)]
         if self._at - turn.start >= _LONGEST:

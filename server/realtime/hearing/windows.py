@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import log10
+
 import numpy as np
 import numpy.typing as npt
 
@@ -36,18 +38,19 @@ class Windows:
         return samples[: count * WINDOW].reshape(count, WINDOW)
 
 
-def levels(frames: Samples) -> Levels:
-    """dB of full scale of int16 `[..., samples]`, `[...]`."""
-    power = np.mean(np.square(frames, dtype=np.float64), axis=-1) / 32768**2
-    decibels: Levels = 10 * np.log10(np.maximum(power, 10 ** (SILENT / 10)))
-    return decibels
+def powers(windows: Samples) -> Levels:
+    """The mean squares of the frames of windows as parts of full scale, `[n, WINDOW]` to `[n, FRAMES]`."""
+    frames = windows.reshape(len(windows), FRAMES, FRAME).astype(np.float64)
+    mean: Levels = np.einsum("nfs,nfs->nf", frames, frames) / (FRAME * 32768**2)
+    return mean
 
 
-def envelope(windows: Samples) -> Levels:
-    """The levels of the frames of windows, `[n, WINDOW]` to `[n, FRAMES]`."""
-    return levels(windows.reshape(len(windows), FRAMES, FRAME))
+def decibels(power: Levels) -> Levels:
+    """Of full scale, SILENT at least."""
+    levels: Levels = 10 * np.log10(np.maximum(power, 10 ** (SILENT / 10)))
+    return levels
 
 
 def mean_level(frames: Levels) -> float:
-    """The level of all these frames together, in dB of full scale."""
-    return float(10 * np.log10(np.mean(10 ** (frames / 10))))
+    """The level of all these frames together, all in dB of full scale."""
+    return 10 * log10(sum(10 ** (level / 10) for level in frames.tolist()) / len(frames))

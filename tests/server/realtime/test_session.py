@@ -6,7 +6,7 @@ import pytest
 
 from tests.scripted_engine import ScriptedEngine
 from tests.scripted_voice import ScriptedVoice
-from tests.server.realtime.driver import driven
+from tests.server.realtime.driver import driven, question
 
 pytestmark = pytest.mark.anyio
 
@@ -83,7 +83,3 @@ async def test_who_speaks_up_is_given_the_floor() -> None:
         said = kept["content"][0]["transcript"]
         assert "".join(words).startswith(said)
         assert 0 < len(said) < len("".join(words))
-
-
-def question(text: str) -> dict[str, object]:
-    return {"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.api import SAMPLE_RATE
-from server.realtime.hearing.formats import PCM, PCM_16K, PCMA, PCMU, Incoming, Outgoing, SoundFormat
+from server.realtime.hearing.formats import PCM, PCM_16K, PCMA, PCMU, Incoming, Outgoing, Samples, SoundFormat
 from server.realtime.hearing.g711 import Law, decoded, encoded
 from tts.voice import WIRE_RATE
 
@@ -33,12 +33,14 @@ def noise(seed: int, count: int) -> bytes:
     return np.random.default_rng(seed).integers(0, 256, count, np.uint8).tobytes()
 
 
-def tone(rate: int, seconds: float = 1.0, hertz: float = 440.0) -> np.ndarray[Any, np.dtype[np.int16]]:
-    return np.rint(8000 * np.sin(2 * np.pi * hertz * np.arange(round(rate * seconds)) / rate)).astype(np.int16)
+def tone(rate: int) -> Samples:
+    """A second of it."""
+    samples: Samples = np.rint(8000 * np.sin(2 * np.pi * 440 * np.arange(rate) / rate)).astype(np.int16)
+    return samples
 
 
 def codec(name: str, mode: str) -> Any:
-    context: Any = av.CodecContext.create(name, mode)  # type: ignore[call-overload]
+    context: Any = av.CodecContext.create(name, mode)
     context.sample_rate, context.layout = 8000, "mono"
     return context
 

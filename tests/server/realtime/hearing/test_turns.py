@@ -113,6 +113,17 @@ def test_the_silence_that_ends_a_turn(silence: int) -> None:
     assert kinds(events) == ([Paused, Stopped] if silence > 160 else [Stopped])
 
 
+def test_a_soft_consonant_belongs_to_the_speech_behind_it() -> None:
+    for faint in range(8):
+        detector = TurnDetector(ServerVad())
+        be_silent(detector, 640)
+        assert not [event for _ in range(faint) for event in detector.feed(0.1, LOUD)]
+        detector.feed(0.0, QUIET)
+        (started,) = speak(detector, 320)
+        assert isinstance(started, Started)
+        assert started.speech == 640 * MS + (max(0, faint - 2) if faint else 1) * WINDOW
+
+
 def test_a_pause_that_is_none() -> None:
     detector = TurnDetector(ServerVad())
     speak(detector, 640)
@@ -214,10 +225,10 @@ def test_over_a_reply_speech_must_last() -> None:
     detector = TurnDetector(ServerVad())
     be_silent(detector, 960)
     detector.playback_began()
-    assert speak(detector, 160) == []
+    assert speak(detector, 96) == []
     assert be_silent(detector, 960) == []
-    (started,) = speak(detector, 192)
-    assert started == Started((960 + 160 + 960 - 300) * MS, (960 + 160 + 960) * MS)
+    (started,) = speak(detector, 128)
+    assert started == Started((960 + 96 + 960 - 300) * MS, (960 + 96 + 960) * MS)
 
 
 def test_two_clicks_over_a_reply_never_count() -> None:
@@ -225,7 +236,7 @@ def test_two_clicks_over_a_reply_never_count() -> None:
         detector = TurnDetector(ServerVad())
         detector.playback_began()
         assert (
-            speak(detector, 64) + be_silent(detector, gap * 32) + speak(detector, 64) + be_silent(detector, 960) == []
+            speak(detector, 64) + be_silent(detector, gap * 32) + speak(detector, 32) + be_silent(detector, 960) == []
         )
 
 
@@ -262,9 +273,9 @@ def test_a_reply_that_has_just_ended_may_still_echo() -> None:
     detector.playback_began()
     be_silent(detector, 960)
     detector.playback_ended(detector.position)
-    assert speak(detector, 128) == []
+    assert speak(detector, 96) == []
     be_silent(detector, 960)
-    assert kinds(speak(detector, 128)) == [Started]
+    assert kinds(speak(detector, 96)) == [Started]
 
 
 def test_nobody_speaks_after_a_reply() -> None:
@@ -438,8 +449,8 @@ def test_every_length_of_speech_and_silence() -> None:
                 events += speak(detector, speech_windows * 32) + be_silent(detector, silence_windows * 32)
             ended = silence_windows * 32 >= 500
             paused = silence_windows * 32 >= 160
-            turn = [Started, *([Paused] if paused else []), *([Stopped] if ended else [])]
-            goes_on = [*([Resumed] if paused else []), *([Paused] if paused else [])]
+            turn: list[type] = [Started, *([Paused] if paused else []), *([Stopped] if ended else [])]
+            goes_on: list[type] = [Resumed, Paused] if paused else []
             assert kinds(events) == (turn * 3 if ended else turn + goes_on * 2)
             starts = [event.speech for event in events if isinstance(event, Started)]
             expected = (speech_windows + silence_windows) * WINDOW
