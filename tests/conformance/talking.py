@@ -42,11 +42,12 @@ class Talk:
         await self.connection.send({"type": kind, **fields})  # type: ignore[arg-type, misc]
 
     async def hear(self, *kinds: str) -> list[Event]:
-        """Events up to the first of one of these kinds."""
+        """Events up to the first of one of these kinds. AssertionError if there is an error instead."""
         events: list[Event] = []
         with anyio.fail_after(PATIENCE):
             while not events or events[-1]["type"] not in kinds:
                 events.append(valid(json.loads(await self.connection.recv_bytes())))
+                assert events[-1]["type"] != "error" or "error" in kinds, events[-1]
         return events
 
     async def say(self, pcm: bytes, silence: float = 1.0) -> None:

@@ -13,13 +13,14 @@ export class Listener {
     connection.on("error", (error) => error.error || this.#take({ type: "failure", error }));
   }
 
-  // The events up to the first of one of these kinds.
+  // The events up to the first of one of these kinds. Throws if there is an error instead.
   async hear(...kinds) {
     const heard = [];
     while (!kinds.includes(heard.at(-1)?.type)) {
       while (!this.#events.length) await new Promise((wake) => (this.#wake = wake));
       heard.push(this.#events.shift());
-      if (heard.at(-1).type === "failure") throw heard.at(-1).error;
+      const { type, error } = heard.at(-1);
+      if (error && !kinds.includes(type)) throw new Error(error.message);
     }
     return heard;
   }
