@@ -53,6 +53,8 @@ class _Running:
     ended: anyio.Event = field(default_factory=anyio.Event)
     silenced: bool = False
     """Whether the client was told to play no more of it."""
+    before: str = ""
+    """What was heard of it before, if it goes on after an interruption."""
 
 
 class Answers:
@@ -87,7 +89,7 @@ class Answers:
 
     def begin(
         self, asked_for: ResponseConfig, items: Sequence[Item] | None = None, source: Source | None = None
-    ) -> Answer:
+    ) -> _Running:
         """Begin to answer `items`, or the conversation.
 
         Raises:
@@ -109,7 +111,7 @@ class Answers:
         answer.begin()
         self._shared.notes.state_changed()
         self._shared.group.start_soon(self._give, running, source, name=answer.id)
-        return answer
+        return running
 
     def cancel(self, response_id: str | None) -> None:
         """Stop an answer, None: that to the conversation. What was sent of it is heard.
@@ -135,14 +137,15 @@ class Answers:
             RequestError: another one is being given.
         """
         engine = self._shared.parts.engine
-        self.begin(interruption.asked, (), lambda _: interruption.source(engine))
+        running = self.begin(interruption.asked, (), lambda _: interruption.source(engine))
+        running.request, running.before = interruption.request, interruption.said
 
     def leave(self) -> Interruption | None:
         """Nobody listens any more. Returns the answer that was being given, as far as it was heard."""
         running = self._last
         if running is None or running.answer.over:
             return self._hush(Ending("client_cancelled"))
-        begun = Interruption(running.answer.asked, "", "", False, running.request, None)
+        begun = Interruption.before_any_word(running.answer, running.request)
         return self._hush(Ending("client_cancelled")) or begun
 
     def clear(self) -> None:
@@ -158,7 +161,7 @@ class Answers:
             return None
         answer = running.answer
         heard = answer.playback.heard(now)
-        interruption = Interruption.of(answer, running.request, heard)
+        interruption = Interruption.of(answer, running.request, heard, running.before)
         running.silenced = True
         self._stop(running, ending, heard)
         if answer.playback.samples_sent:
@@ -235,16 +238,15 @@ class Answers:
     def _fill(self, like: ResponseConfig, filler: str) -> None:
         """Say something while the client runs a tool."""
         said = replace(like, in_conversation=False, metadata=None)
-        answer = self.begin(said, (), lambda _: saying(filler))
-        self._filler = self._running[answer.id]
+        self._filler = self.begin(said, (), lambda _: saying(filler))
 
     def _playback(self, asked_for: ResponseConfig) -> Playback:
         """Of an answer that begins: what was sent of the one before is heard first."""
         if asked_for.config.extensions.pacing == "none":
             return Playback(inf)
         now = self._shared.clock.now()
-        before = [running.answer.playback.ends(now) for running in (self._last, self._filler) if running is not None]
-        return Playback(LEAD, begins=max(before, default=now))
+        heard = [running for running in (self._last, self._filler) if running is not None and not running.silenced]
+        return Playback(LEAD, begins=max((running.answer.playback.ends(now) for running in heard), default=now))
 
     def _play_on(self, running: _Running) -> None:
         """It has ended; what was sent of it is still played."""
