@@ -8,7 +8,7 @@ from typing import Any, Self
 from engine.api import Engine
 from server.realtime.answer import Answer
 from server.realtime.config import ResponseConfig
-from server.realtime.sources import Chunks, asked, continued, saying
+from server.realtime.sources import Chunks, asked, continued, saying, unheard
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +42,8 @@ class Interruption:
 
     @property
     def rest(self) -> str:
-        """What was written and not heard. The words heard are the text's own, but for white space and markup between
-        them, so they are counted by their letters."""
-        missing = sum(not letter.isspace() for letter in self.heard)
-        for place, letter in enumerate(self.text):
-            if missing <= 0:
-                return self.text[place:]
-            missing -= not letter.isspace()
-        return ""
+        """What was written and not heard."""
+        return unheard(self.text, self.heard)
 
     def source(self, engine: Engine) -> Chunks:
         """The rest, and what the model adds to it if it had not ended; all of it if nothing is known."""

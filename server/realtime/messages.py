@@ -48,8 +48,10 @@ def request_fields(config: Config) -> Json:
     if not config.tools:
         return fields
     choice = config.tool_choice
+    # Nobody can say `strict` here; but where a call has to come it has to fit what was declared, too.
+    strict = {"strict": True} if choice == "required" or isinstance(choice, NamedTool) else {}
     return fields | {
-        "tools": [{"type": "function", "function": _function(tool)} for tool in config.tools],
+        "tools": [{"type": "function", "function": _function(tool) | strict} for tool in config.tools],
         "tool_choice": {"type": "function", "function": {"name": choice.name}}
         if isinstance(choice, NamedTool)
         else choice,
@@ -97,7 +99,7 @@ def _part(part: Part) -> Iterator[Any]:
             if text:
                 yield {"type": "text", "text": text}
         case Heard():
-            yield from part.sounds()
+            yield part.sound
         case Seen():
             yield {"type": "image_url", "image_url": {"url": part.url}} if part.image is None else part.image
         case Watched():

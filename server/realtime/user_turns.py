@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import anyio
 
-from engine.api import EngineError
+from engine.api import CHUNK_SECONDS, SAMPLE_RATE, EngineError
 from server.errors import RequestError
 from server.realtime.answers import Answers
 from server.realtime.config import ResponseConfig
@@ -23,10 +23,10 @@ from server.realtime.hearing.turn_config import SemanticVad
 from server.realtime.hearing.turns import IdleTimeout, Paused, Resumed, Started, Stopped, TurnEvent
 from server.realtime.ids import new_id
 from server.realtime.item_json import item_json
-from server.realtime.items import Heard, Message, Samples
+from server.realtime.items import Heard, Message
 from server.realtime.outbox import emit_error
 from server.realtime.shared import Shared
-from server.realtime.turn_sound import spoken_part
+from server.realtime.turn_sound import Samples, spoken_part
 from server.realtime.written_down import WrittenDown
 
 logger = logging.getLogger(__name__)
@@ -35,12 +35,17 @@ _LEAST = 1600
 """Samples of a turn that a client ends: OpenAI's 100 ms."""
 
 
+_CHUNK = CHUNK_SECONDS * SAMPLE_RATE
+
+
 @dataclass(slots=True, eq=False)
 class _Turn:
     """Somebody is speaking."""
 
     item_id: str
     start: int
+    chunks: int = 0
+    """Full ones that the engine has been given."""
 
 
 class UserTurns:
@@ -65,6 +70,7 @@ class UserTurns:
         try:
             async for event in self._ear.hear(data):
                 self._take(event)
+            self._hear_chunks()
         except BufferFullError as error:
             raise RequestError(str(error), param="audio", code="input_audio_buffer_full") from error
 
@@ -120,6 +126,17 @@ class UserTurns:
             self._answers.interrupt()
         if detection.create_response:
             self._prefill()
+
+    def _hear_chunks(self) -> None:
+        """Have the engine hear the full chunks of a long turn: it remembers them (`engine.model.remembering`)."""
+        turn, detection = self._turn, self._shared.config.turn_detection
+        if turn is None or detection is None or not detection.create_response:
+            return
+        full = (self._ear.buffer.end - turn.start) // _CHUNK
+        if full > turn.chunks:
+            turn.chunks = full
+            samples = self._ear.buffer.sound(turn.start, turn.start + full * _CHUNK)
+            self._prefill(self._message(turn.item_id, samples))
 
     def _paused(self, event: Paused) -> None:
         turn, detection = self._turn, self._shared.config.turn_detection
