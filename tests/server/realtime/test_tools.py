@@ -136,7 +136,7 @@ async def test_an_answer_is_heard_after_what_is_said_meanwhile() -> None:
         await returned(client)
         engine.deltas, engine.finish = list(WORDS), END | {"finish_reason": "stop"}
         await client.say("response.create")
-        await client.speak(1.5, 0)
+        await client.speak(1.3, 0)
         filler = client.of("response.done")[1]["response"]["output"][0]["id"]
         answer = client.known.order[-1]
         assert client.listener.ends(filler) == pytest.approx(19 / 15, abs=0.01)
