@@ -74,6 +74,8 @@ class Answers:
         """Wrote to the conversation last; may still be heard."""
         self._line: list[_Running] = []
         """Those that are heard one after the other, oldest first."""
+        self._playing: list[_Running] = []
+        """Those that have ended and are still heard."""
         self.interrupted: Interruption | None = None
         """What may have given way to nothing, in a session that wants it to go on then."""
         self.has_spoken = False
@@ -163,7 +165,7 @@ class Answers:
     def leave(self) -> Interruption | None:
         """Nobody listens any more. Returns the answer that was being given, as far as it was heard."""
         left = self._hush(Ending("client_cancelled"), self._line) or self.interrupted
-        self._hush(Ending("client_cancelled"), list(self._running.values()))
+        self._hush(Ending("client_cancelled"), [*self._running.values(), *self._playing])
         return left
 
     def clear(self) -> None:
@@ -273,10 +275,12 @@ class Answers:
         if answer.asked.in_conversation:
             self._silent_after(ends - now)
         if answer.playback.samples_sent:
+            self._playing.append(running)
             self._shared.group.start_soon(self._play_out, running, ends, name="playback")
 
     async def _play_out(self, running: _Running, ends: float) -> None:
         await self._shared.clock.until(ends)
+        self._playing.remove(running)
         if not running.silenced:
             self._shared.emit("output_audio_buffer.stopped", response_id=running.answer.id)
 

@@ -88,9 +88,13 @@ class Driver:
 
     async def say(self, kind: str, **fields: Any) -> list[Event]:
         """Send an event; what comes of it at once."""
+        return await self.send(json.dumps({"type": kind, **fields}))
+
+    async def send(self, message: str | None) -> list[Event]:
+        """Send a text message, None: a binary one. What comes of it at once."""
         before = len(self.heard())
         try:
-            event = client_event(json.dumps({"type": kind, **fields}))
+            event = client_event(message)
         except EventError as error:
             emit_error(self.shared.emit, error)
             return self.heard()[before:]
