@@ -31,6 +31,6 @@ def test_the_javascript_sdks(demo: str, certificate: dict[str, str], file: str) 
     assert (FOLDER / "node_modules").is_dir(), "make install fetches the SDKs"
     environment = os.environ | certificate | {"OLA_ADDRESS": demo}
     run = subprocess.run(
-        [NODE, "--test", file], cwd=FOLDER, env=environment, capture_output=True, text=True, check=False
+        [NODE, "--test", "--test-force-exit", file], cwd=FOLDER, env=environment, capture_output=True, text=True, check=False
     )
     assert run.returncode == 0, run.stdout + run.stderr
