@@ -58,8 +58,8 @@ class Answer:
 
     @property
     def only_calls(self) -> bool:
-        """Whether it called functions and said nothing."""
-        return bool(self._output) and self._message is None
+        """Whether it called functions, to their end, and said nothing."""
+        return bool(self._output) and self._message is None and not self._cut_off
 
     def begin(self) -> None:
         """Tell that there is a response."""
@@ -112,8 +112,8 @@ class Answer:
         return self._output if self.asked.in_conversation else ()
 
     def words_until(self, samples: int) -> str:
-        """What somebody has heard of it who heard so many samples."""
-        return self._spoken().timeline.heard(samples) if self.message is not None and self._aloud else ""
+        """What somebody has heard of it who heard so many samples. What is only written is read at once."""
+        return self._spoken().timeline.heard(samples) if self.message is not None and self._aloud else self.text
 
     def cut_at(self, heard: int) -> Cut | None:
         """Have the conversation keep what was heard: so many samples. None: that is all, or it is not speech."""

@@ -5,7 +5,7 @@ it, others run beside. Knows no socket and no turn detection.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from math import inf
@@ -16,6 +16,7 @@ import anyio
 from engine.api import SAMPLE_RATE
 from server.access.limits.ledger import Standing
 from server.audio.speech import Manner, admitted
+from server.closing import closing
 from server.errors import RequestError, describe
 from server.realtime.answer import Answer
 from server.realtime.config import ResponseConfig
@@ -41,8 +42,6 @@ MAX_AT_ONCE = 8
 """Responses of a session, with those that do not write to the conversation."""
 
 Request = dict[str, Any]
-Source = Callable[[Request], Chunks]
-"""Where an answer comes from, by the request that it answers."""
 
 
 @dataclass(slots=True, eq=False)
@@ -51,10 +50,18 @@ class _Running:
     request: Request
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     ended: anyio.Event = field(default_factory=anyio.Event)
+    said: str = ""
+    """What was heard of the same answer before it was cut off."""
     silenced: bool = False
     """Whether the client was told to play no more of it."""
-    before: str = ""
-    """What was heard of it before, if it goes on after an interruption."""
+
+    @property
+    def aloud(self) -> bool:
+        return self.answer.asked.config.modality == "audio"
+
+    def is_heard(self, now: float) -> bool:
+        """Whether it is being given, or what was sent of it still plays."""
+        return not self.silenced and (not self.answer.over or self.answer.playback.ends(now) > now)
 
 
 class Answers:
@@ -65,7 +72,10 @@ class Answers:
         self._running: dict[str, _Running] = {}
         self._last: _Running | None = None
         """Wrote to the conversation last; may still be heard."""
-        self._filler: _Running | None = None
+        self._line: list[_Running] = []
+        """Those that are heard one after the other, oldest first."""
+        self.interrupted: Interruption | None = None
+        """What may have given way to nothing, in a session that wants it to go on then."""
         self.has_spoken = False
         """Whether sound was ever sent: then the voice stays."""
 
@@ -87,31 +97,39 @@ class Answers:
         told = {"model": self._shared.facts.served(config.model, "model")}
         return told | {"messages": messages(config.instructions, items)} | request_fields(config)
 
-    def begin(
-        self, asked_for: ResponseConfig, items: Sequence[Item] | None = None, source: Source | None = None
-    ) -> _Running:
+    def begin(self, asked_for: ResponseConfig, items: Sequence[Item] | None = None) -> None:
         """Begin to answer `items`, or the conversation.
 
         Raises:
             RequestError: there is an answer to the conversation already, or there are too many.
         """
+        self._check_room(asked_for)
+        request = self.request_for(asked_for, self._fitting(asked_for) if items is None else items)
+        self._begin(self._new(asked_for, request), asked(self._shared.parts.engine, request))
+
+    def _check_room(self, asked_for: ResponseConfig) -> None:
         if asked_for.in_conversation:
             self.check_free()
         if len(self._running) >= MAX_AT_ONCE:
             raise RequestError(f"{MAX_AT_ONCE} responses are being given.", code="too_many_responses")
+
+    def _new(self, asked_for: ResponseConfig, request: Request, said: str = "") -> _Running:
+        playback = Playback(inf if asked_for.config.extensions.pacing == "none" else LEAD)
+        answer = Answer(asked_for, self._shared.conversation, self._shared.emit, playback)
+        return _Running(answer, request, said=said)
+
+    def _begin(self, running: _Running, source: Chunks) -> None:
+        answer, now = running.answer, self._shared.clock.now()
         self._early.stop()
-        if items is None:
-            items = self._fitting(asked_for)
-        answer = Answer(asked_for, self._shared.conversation, self._shared.emit, self._playback(asked_for))
-        running = _Running(answer, self.request_for(asked_for, items))
         self._running[answer.id] = running
-        if asked_for.in_conversation:
-            self._last = running
+        self._line = [other for other in self._line if other.is_heard(now)]
+        if answer.asked.in_conversation:
+            self._last, self.interrupted = running, None
+            self._line.append(running)
             self._ear.playback_began()
         answer.begin()
         self._shared.notes.state_changed()
         self._shared.group.start_soon(self._give, running, source, name=answer.id)
-        return running
 
     def cancel(self, response_id: str | None) -> None:
         """Stop an answer, None: that to the conversation. What was sent of it is heard.
@@ -126,9 +144,11 @@ class Answers:
         self._stop(running, Ending("client_cancelled"), running.answer.playback.samples_sent)
         self._play_on(running)
 
-    def interrupt(self) -> Interruption | None:
+    def interrupt(self) -> None:
         """The user speaks: fall silent at once. The conversation keeps what he has heard."""
-        return self._hush(Ending("turn_detected"))
+        given_way = self._hush(Ending("turn_detected"), self._line)
+        if given_way is not None and given_way.asked.config.extensions.resume_interrupted:
+            self.interrupted = given_way
 
     def resume(self, interruption: Interruption) -> None:
         """Go on with an answer that was cut off.
@@ -136,37 +156,30 @@ class Answers:
         Raises:
             RequestError: another one is being given.
         """
-        engine = self._shared.parts.engine
-        running = self.begin(interruption.asked, (), lambda _: interruption.source(engine))
-        running.request, running.before = interruption.request, interruption.said
+        self._check_room(interruption.asked)
+        running = self._new(interruption.asked, interruption.request, interruption.said_and_heard)
+        self._begin(running, interruption.source(self._shared.parts.engine))
 
     def leave(self) -> Interruption | None:
         """Nobody listens any more. Returns the answer that was being given, as far as it was heard."""
-        running = self._last
-        if running is None or running.answer.over:
-            return self._hush(Ending("client_cancelled"))
-        begun = Interruption.before_any_word(running.answer, running.request)
-        return self._hush(Ending("client_cancelled")) or begun
+        return self._hush(Ending("client_cancelled"), self._line) or self.interrupted
 
     def clear(self) -> None:
         """Send no more sound, and take it that what was sent is not played to its end."""
-        self._hush(Ending("client_cancelled"))
+        self._hush(Ending("client_cancelled"), [running for running in self._line if running.aloud])
 
-    def _hush(self, ending: Ending) -> Interruption | None:
-        if self._filler is not None:
-            self._stop(self._filler, ending, 0)
-            self._filler = None
-        running, now = self._last, self._shared.clock.now()
-        if running is None or (running.answer.over and running.answer.playback.ends(now) <= now):
-            return None
-        answer = running.answer
-        heard = answer.playback.heard(now)
-        interruption = Interruption.of(answer, running.request, heard, running.before)
-        running.silenced = True
-        self._stop(running, ending, heard)
-        if answer.playback.samples_sent:
-            self._shared.emit("output_audio_buffer.cleared", response_id=answer.id)
-        self._silent_after(0.0)
+    def _hush(self, ending: Ending, line: Sequence[_Running]) -> Interruption | None:
+        """Silence all that is heard. Returns the newest answer to the conversation, if something is missing of it."""
+        interruption, now = None, self._shared.clock.now()
+        for running in [running for running in line if running.is_heard(now)]:
+            answer = running.answer
+            heard = answer.playback.heard(now)
+            interruption = Interruption.of(answer, running.request, heard, running.said) or interruption
+            running.silenced = True
+            self._stop(running, ending, heard)
+            if answer.playback.samples_sent:
+                self._shared.emit("output_audio_buffer.cleared", response_id=answer.id)
+            self._silent_after(0.0)
         return interruption
 
     def _stop(self, running: _Running, ending: Ending, heard: int) -> None:
@@ -178,7 +191,7 @@ class Answers:
         running.ended.set()
         self._cut(answer, heard)
 
-    async def _give(self, running: _Running, source: Source | None) -> None:
+    async def _give(self, running: _Running, source: Chunks) -> None:
         answer = running.answer
         try:
             with running.scope:
@@ -190,14 +203,13 @@ class Answers:
         if self._running.pop(answer.id, None) is not None:
             self._ended(running)
 
-    async def _tell(self, running: _Running, source: Source | None) -> None:
+    async def _tell(self, running: _Running, source: Chunks) -> None:
         answer, shared = running.answer, self._shared
-        if self._filler is not None and self._filler is not running:
-            await self._filler.ended.wait()
-        standing = await shared.allowance.request()
-        shared.emit("rate_limits.updated", rate_limits=_rate_limits(standing))
-        chunks = asked(shared.parts.engine, running.request) if source is None else source(running.request)
         async with AsyncExitStack() as stack:
+            chunks = await stack.enter_async_context(closing(source))
+            await self._after_others(running)
+            standing = await shared.allowance.request()
+            shared.emit("rate_limits.updated", rate_limits=_rate_limits(standing))
             narrator = None
             if answer.asked.config.modality == "audio":
                 config = answer.asked.config
@@ -208,6 +220,19 @@ class Answers:
                 if isinstance(event, Sound):
                     await self._before_sound(running, event.pcm)
                 answer.take(event, shared.clock.now())
+
+    async def _after_others(self, running: _Running) -> None:
+        """What is said meanwhile is said to its end, and heard before this."""
+        if running not in self._line:
+            return
+        before = self._line[: self._line.index(running)]
+        for other in before:
+            if not other.ended.is_set():
+                self._early.prefill(running.request)
+                await other.ended.wait()
+                self._early.stop()
+        now = self._shared.clock.now()
+        running.answer.playback.begins_at(max((other.answer.playback.ends(now) for other in before), default=now))
 
     async def _before_sound(self, running: _Running, pcm: bytes) -> None:
         await self._shared.room()
@@ -229,24 +254,15 @@ class Answers:
         running.ended.set()
         self._cut(answer, answer.playback.samples_sent)
         self._play_on(running)
-        if running is self._filler:
-            self._filler = None
         filler = answer.asked.config.extensions.tool_filler
-        if filler and answer.only_calls and answer.asked.in_conversation:
+        if filler and answer.only_calls and running.aloud and answer.asked.in_conversation:
             self._fill(answer.asked, filler)
 
     def _fill(self, like: ResponseConfig, filler: str) -> None:
         """Say something while the client runs a tool."""
-        said = replace(like, in_conversation=False, metadata=None)
-        self._filler = self.begin(said, (), lambda _: saying(filler))
-
-    def _playback(self, asked_for: ResponseConfig) -> Playback:
-        """Of an answer that begins: what was sent of the one before is heard first."""
-        if asked_for.config.extensions.pacing == "none":
-            return Playback(inf)
-        now = self._shared.clock.now()
-        heard = [running for running in (self._last, self._filler) if running is not None and not running.silenced]
-        return Playback(LEAD, begins=max((running.answer.playback.ends(now) for running in heard), default=now))
+        running = self._new(replace(like, in_conversation=False, metadata=None), {})
+        self._begin(running, saying(filler))
+        self._line.append(running)
 
     def _play_on(self, running: _Running) -> None:
         """It has ended; what was sent of it is still played."""

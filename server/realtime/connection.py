@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import AbstractAsyncContextManager, suppress
+from math import inf
 from typing import Protocol
 
 import anyio
@@ -74,15 +75,17 @@ class Connection:
             await self._close(_first(errors))
 
     async def _read(self, session: Core) -> None:
-        while True:
-            with anyio.move_on_after(IDLE_SECONDS) as idle:
+        # One scope, whose end is moved: a scope for every message costs as much as reading it.
+        with anyio.CancelScope() as idle:
+            while True:
+                idle.deadline = anyio.current_time() + IDLE_SECONDS
                 message = await self._message()
-            if idle.cancelled_caught:
-                raise _ClosedError(1001, "session_idle_timeout", "Nothing came from the client for too long.")
-            if isinstance(message, LimitError):
-                emit_error(self._outbox.emit, message)
-            else:
-                await self._take(message, session)
+                idle.deadline = inf
+                if isinstance(message, LimitError):
+                    emit_error(self._outbox.emit, message)
+                else:
+                    await self._take(message, session)
+        raise _ClosedError(1001, "session_idle_timeout", "Nothing came from the client for too long.")
 
     async def _take(self, message: str | None, session: Core) -> None:
         try:

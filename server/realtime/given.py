@@ -12,7 +12,8 @@ from server.realtime.config import Facts
 from server.realtime.conversation import Conversation
 from server.realtime.events import sound_of
 from server.realtime.ids import LONGEST, new_id
-from server.realtime.items import FunctionCall, FunctionCallOutput, Heard, Item, Message, Part, Samples, Seen, Words
+from server.realtime.items import FunctionCall, FunctionCallOutput, Heard, Item, Message, Part, Seen, Words
+from server.realtime.turn_sound import Samples
 
 Json = dict[str, Any]
 Decode = Callable[[bytes], Samples]

@@ -13,12 +13,12 @@ from server.realtime.items import (
     Item,
     Message,
     Part,
-    Samples,
     Seen,
     Spoken,
     Watched,
     Words,
 )
+from server.realtime.turn_sound import Samples
 
 Json = dict[str, Any]
 Encode = Callable[[Samples], bytes]

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
 from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
-
-from engine.api import CHUNK_SECONDS, SAMPLE_RATE, Image, Sound, Video
+from engine.api import Image, Sound, Video
+from server.realtime.turn_sound import Samples, digest_of, float_samples
 from tts.timeline import Timeline
 from tts.voice import WIRE_RATE
 
-Samples = npt.NDArray[np.int16]
 Status = Literal["in_progress", "completed", "incomplete"]
 Role = Literal["system", "user", "assistant"]
 
 SAMPLES_PER_MS = WIRE_RATE // 1000
 """Of speech that goes out."""
-_CHUNK = CHUNK_SECONDS * SAMPLE_RATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +31,17 @@ class Heard:
     samples: Samples
     transcript: str | None = None
     """The words, once they are written down; the model hears the sound."""
-    digests: tuple[str, ...] = ()
-    """Of the chunks; left out, they are made here."""
+    digest: str = ""
+    """Left out, it is made here."""
 
     def __post_init__(self) -> None:
-        if not self.digests:
-            object.__setattr__(self, "digests", tuple(digest_of(chunk) for chunk in chunks_of(self.samples)))
+        if not self.digest:
+            object.__setattr__(self, "digest", digest_of(self.samples))
 
-    def sounds(self) -> Iterator[Sound]:
-        """As the model takes it: chunk by chunk, so that finished ones can be known to it before the turn ends."""
-        for chunk, digest in zip(chunks_of(self.samples), self.digests, strict=True):
-            yield sound_of(chunk, digest)
+    @property
+    def sound(self) -> Sound:
+        """As the model takes it."""
+        return Sound(float_samples(self.samples), self.digest)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,21 +126,6 @@ class FunctionCallOutput:
 
 
 Item = Message | FunctionCall | FunctionCallOutput
-
-
-def chunks_of(samples: Samples) -> list[Samples]:
-    """Pieces of CHUNK_SECONDS, the last one shorter; none of no samples."""
-    return [samples[start : start + _CHUNK] for start in range(0, len(samples), _CHUNK)]
-
-
-def digest_of(chunk: Samples) -> str:
-    """By which the engine's caches know it: equal samples, equal digest."""
-    return sha256(b"speech:" + np.ascontiguousarray(chunk, "<i2").tobytes()).hexdigest()
-
-
-def sound_of(chunk: Samples, digest: str = "") -> Sound:
-    """A chunk as the engine takes it."""
-    return Sound(np.multiply(chunk, 1 / 32768, dtype=np.float32), digest or digest_of(chunk))
 
 
 def with_part(message: Message, index: int, part: Part) -> Message:

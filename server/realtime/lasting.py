@@ -142,7 +142,7 @@ class Lasting:
             self._left = self._interruption(**answering)
 
     def _interruption(self, text: str, heard: str, whole: bool, item_id: str | None) -> Interruption:
-        # What was heard of it before is an item of its own.
         asked, context = ResponseConfig(self._shared.config), self._shared.conversation.context
-        request = self._answers.request_for(asked, [item for item in context if item.id != item_id])
+        before = [item for item in context if item.id != item_id]
+        request = self._answers.request_for(asked, before)
         return Interruption(asked, text, heard, whole, request, item_id)

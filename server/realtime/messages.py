@@ -99,7 +99,7 @@ def _part(part: Part) -> Iterator[Any]:
             if text:
                 yield {"type": "text", "text": text}
         case Heard():
-            yield from part.sounds()
+            yield part.sound
         case Seen():
             yield {"type": "image_url", "image_url": {"url": part.url}} if part.image is None else part.image
         case Watched():

@@ -48,13 +48,16 @@ class Playback:
     `now` is the clock's and never goes back. Every cut of the same samples, sent at the same times, gives the same.
     """
 
-    def __init__(self, lead: float = LEAD, *, begins: float = 0.0) -> None:
-        """`lead` is how many seconds of sound may be sent ahead; `math.inf`: all of it as soon as it is there. Before
-        `begins` the listener hears something else."""
+    def __init__(self, lead: float = LEAD) -> None:
+        """`lead` is how many seconds of sound may be sent ahead; `math.inf`: all of it as soon as it is there."""
         self._lead = lead * WIRE_RATE
-        self._sent, self._begins = 0, begins
-        self._since, self._before = begins, 0
+        self._sent, self._begins = 0, 0.0
+        self._since, self._before = 0.0, 0
         """When the sound that plays began to play without a pause, and the samples heard before that."""
+
+    def begins_at(self, when: float) -> None:
+        """Before this time the listener hears something else. To be said before anything is sent."""
+        self._begins = self._since = when
 
     @property
     def samples_sent(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import ceil
 
-from engine.api import VIDEO_FRAMES
+from engine.api import CHUNK_SECONDS, SAMPLE_RATE, VIDEO_FRAMES
 from server.realtime.items import (
     FunctionCall,
     FunctionCallOutput,
@@ -56,7 +56,7 @@ def _rows(part: Part) -> int:
         case Spoken():
             return _letters(part.transcript)
         case Heard():
-            return _ROWS_PER_CHUNK * len(part.digests)
+            return _ROWS_PER_CHUNK * ceil(len(part.samples) / (CHUNK_SECONDS * SAMPLE_RATE))
         case Watched():
             return _ROWS_PER_FRAME * VIDEO_FRAMES
         case Seen():

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import anyio
 
-from engine.api import EngineError
+from engine.api import CHUNK_SECONDS, SAMPLE_RATE, EngineError
 from server.errors import RequestError
 from server.realtime.answers import Answers
 from server.realtime.config import ResponseConfig
@@ -22,12 +22,11 @@ from server.realtime.hearing.input_buffer import BufferFullError, milliseconds
 from server.realtime.hearing.turn_config import SemanticVad
 from server.realtime.hearing.turns import IdleTimeout, Paused, Resumed, Started, Stopped, TurnEvent
 from server.realtime.ids import new_id
-from server.realtime.interruption import Interruption
 from server.realtime.item_json import item_json
-from server.realtime.items import Heard, Message, Samples
+from server.realtime.items import Heard, Message
 from server.realtime.outbox import emit_error
 from server.realtime.shared import Shared
-from server.realtime.turn_sound import spoken_part
+from server.realtime.turn_sound import Samples, spoken_part
 from server.realtime.written_down import WrittenDown
 
 logger = logging.getLogger(__name__)
@@ -36,14 +35,17 @@ _LEAST = 1600
 """Samples of a turn that a client ends: OpenAI's 100 ms."""
 
 
+_CHUNK = CHUNK_SECONDS * SAMPLE_RATE
+
+
 @dataclass(slots=True, eq=False)
 class _Turn:
     """Somebody is speaking."""
 
     item_id: str
     start: int
-    interruption: Interruption | None
-    """Of the answer that gave way."""
+    chunks: int = 0
+    """Full ones that the engine has been given."""
 
 
 class UserTurns:
@@ -56,6 +58,8 @@ class UserTurns:
         self._early, self._frames, self._written = early, frames, written
         self._turn: _Turn | None = None
         self._judging = anyio.CancelScope()
+        self._weighing, self._weighed = 0, anyio.Lock()
+        """Turns of which it is not known yet whether they were any, and whose turn it is to be known."""
 
     async def append(self, data: bytes) -> None:
         """Take sound. Cancelling it loses what was not heard yet.
@@ -66,6 +70,7 @@ class UserTurns:
         try:
             async for event in self._ear.hear(data):
                 self._take(event)
+            self._hear_chunks()
         except BufferFullError as error:
             raise RequestError(str(error), param="audio", code="input_audio_buffer_full") from error
 
@@ -82,12 +87,14 @@ class UserTurns:
             raise RequestError(message, code="input_audio_buffer_commit_empty")
         turn, self._turn = self._turn, None
         self._judging.cancel()
+        self._answers.interrupted = None
         self._add(new_id("item") if turn is None else turn.item_id, self._ear.commit())
 
     def clear(self) -> None:
         """The client drops what it sent."""
         self._turn = None
         self._judging.cancel()
+        self._answers.interrupted = None
         self._ear.clear()
         self._shared.emit("input_audio_buffer.cleared")
 
@@ -108,7 +115,7 @@ class UserTurns:
             emit_error(self._shared.emit, error)
 
     def _started(self, event: Started) -> None:
-        turn = self._turn = _Turn(new_id("item"), event.at, None)
+        turn = self._turn = _Turn(new_id("item"), event.at)
         self._shared.emit(
             "input_audio_buffer.speech_started", audio_start_ms=milliseconds(event.at), item_id=turn.item_id
         )
@@ -116,9 +123,20 @@ class UserTurns:
         if detection is None:
             return
         if detection.interrupt_response:
-            turn.interruption = self._answers.interrupt()
+            self._answers.interrupt()
         if detection.create_response:
             self._prefill()
+
+    def _hear_chunks(self) -> None:
+        """Have the engine hear the full chunks of a long turn: it remembers them (`engine.model.remembering`)."""
+        turn, detection = self._turn, self._shared.config.turn_detection
+        if turn is None or detection is None or not detection.create_response:
+            return
+        full = (self._ear.buffer.end - turn.start) // _CHUNK
+        if full > turn.chunks:
+            turn.chunks = full
+            samples = self._ear.buffer.sound(turn.start, turn.start + full * _CHUNK)
+            self._prefill(self._message(turn.item_id, samples))
 
     def _paused(self, event: Paused) -> None:
         turn, detection = self._turn, self._shared.config.turn_detection
@@ -152,7 +170,8 @@ class UserTurns:
         samples = spoken_part(self._ear.buffer.take(turn.start, event.at), event.speech - turn.start)
         detection = self._shared.config.turn_detection
         answers = detection is not None and detection.create_response
-        if turn.interruption is not None and turn.interruption.asked.config.extensions.resume_interrupted:
+        if self._answers.interrupted is not None or self._weighing:
+            self._weighing += 1
             self._shared.group.start_soon(self._weigh, turn, samples, answers, name="interruption")
         else:
             self._add(turn.item_id, samples)
@@ -160,21 +179,28 @@ class UserTurns:
                 self._answer()
 
     async def _weigh(self, turn: _Turn, samples: Samples, answers: bool) -> None:
-        """Whether an answer gave way to words, or to a cough: then it goes on."""
-        assert turn.interruption is not None
+        """Whether an answer gave way to words, or to a cough: then it goes on, unless somebody speaks again."""
+        async with self._weighed:
+            words = await self._words_of(samples)
+            self._weighing -= 1
+            silent = not self._weighing and self._turn is None
+            try:
+                if words.strip():
+                    self._answers.interrupted = None
+                    self._add(turn.item_id, samples)
+                    if answers and silent:
+                        self._answer()
+                elif silent and self._answers.interrupted is not None:
+                    self._answers.resume(self._answers.interrupted)
+            except RequestError as error:
+                emit_error(self._shared.emit, error)
+
+    async def _words_of(self, samples: Samples) -> str:
+        """Whatever cannot be written down is taken for words."""
         try:
-            words = await self._written.words_of(samples)
+            return await self._written.words_of(samples)
         except EngineError:
-            words = "?"
-        try:
-            if words.strip():
-                self._add(turn.item_id, samples)
-                if answers:
-                    self._answer()
-            else:
-                self._answers.resume(turn.interruption)
-        except RequestError as error:
-            emit_error(self._shared.emit, error)
+            return "?"
 
     def _idle(self, event: IdleTimeout) -> None:
         item_id = new_id("item")

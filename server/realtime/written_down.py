@@ -8,9 +8,10 @@ from typing import Any
 from engine.api import EngineError
 from server.errors import describe
 from server.realtime.config import Transcription
-from server.realtime.items import Message, Samples, Watched
+from server.realtime.items import Message, Watched
 from server.realtime.shared import Shared
 from server.realtime.transcribing import Completed, Delta, transcribing
+from server.realtime.turn_sound import Samples
 
 logger = logging.getLogger(__name__)
 

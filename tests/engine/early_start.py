@@ -25,8 +25,8 @@ from engine.client import engine_arguments, vllm_engine
 from server.chunks import text_of
 from server.closing import closing
 from server.realtime.early import EarlyStart
+from server.realtime.items import Heard
 from server.realtime.sources import asked
-from server.realtime.turn_sound import sound_of
 
 TURNS = 6
 HEAD_START = 0.3
@@ -67,7 +67,7 @@ class Conversation:
 
     def sound(self, seconds: float) -> Sound:
         noise = self._random.normal(scale=1500, size=round(seconds * SAMPLE_RATE))
-        return sound_of(noise.clip(-32768, 32767).astype(np.int16))
+        return Heard(noise.clip(-32768, 32767).astype(np.int16)).sound
 
     def request(self, *sounds: Sound) -> Request:
         return {"messages": [*self.messages, *map(user, sounds)], "temperature": 0.0, "max_tokens": 8}
@@ -108,7 +108,7 @@ async def started_early(engine: Engine, seed: int, seconds: float, head_start: f
     await read_ahead(engine, conversation.request())
     for end in range(CHUNK_SECONDS, int(seconds), CHUNK_SECONDS):
         part = (sound.samples[: end * SAMPLE_RATE] * 32768).astype(np.int16)
-        await read_ahead(engine, conversation.request(sound_of(part)))
+        await read_ahead(engine, conversation.request(Heard(part).sound))
     request = conversation.request(sound)
     await read_ahead(engine, request, head_start)
     return await begun(engine, request)

@@ -76,7 +76,7 @@ def _part(part: Part) -> tuple[Json, bytes]:
             return {"kind": "Words", "text": text}, b""
         case Heard():
             media = part.samples.astype("<i2", copy=False).tobytes()
-            told = {"samples": len(part.samples), "transcript": part.transcript, "digests": part.digests}
+            told = {"samples": len(part.samples), "transcript": part.transcript, "digest": part.digest}
             return {"kind": "Heard"} | told, media
         case Seen(url, image):
             if image is None or url.startswith("data:"):
@@ -124,7 +124,7 @@ def _read(kind: str, part: Json, media: _Media) -> Part:
             return Words(part["text"])
         case "Heard":
             samples = media.array((part["samples"],), "<i2").astype(np.int16)
-            return Heard(samples, part["transcript"], tuple(part["digests"]))
+            return Heard(samples, part["transcript"], part["digest"])
         case "Seen":
             pixels = part.get("image")
             image = Image(media.array(tuple(pixels["shape"]), "u1"), pixels["digest"]) if pixels else None

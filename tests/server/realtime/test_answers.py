@@ -1,4 +1,4 @@
-"""Responses of a session: one to the conversation at a time, others beside it, each as it was asked for and no other."""
+"""Responses of a session: one to the conversation at a time, others beside it, each as it was asked for."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ async def test_a_next_answer_is_heard_after_the_one_before() -> None:
         begun = client.listener.ends(ids[0])
         assert client.clock.now() > client.listener.ends(ids[1]) == pytest.approx(begun + 1.4)
         stopped = client.of("output_audio_buffer.stopped")
-        assert [event["response_id"] for event in stopped][0] == first["response"]["id"]
+        assert stopped[0]["response_id"] == first["response"]["id"]
         assert len(stopped) == 2
 
 

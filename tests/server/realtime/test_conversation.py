@@ -95,7 +95,7 @@ def test_what_was_heard_gets_its_words() -> None:
     assert isinstance(item, Message)
     part = item.content[1]
     assert isinstance(part, Heard)
-    assert (part.transcript, part.digests) == ("Hello.", sound.digests)
+    assert (part.transcript, part.digest) == ("Hello.", sound.digest)
     assert not conversation.transcribed("b", 0, "Hello.")
     assert not conversation.transcribed("z", 0, "Hello.")
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from engine.api import SAMPLE_RATE, EngineError
 from server.realtime.early import EarlyStart, prefill_of
-from server.realtime.turn_sound import TAIL_SECONDS, sound_of, spoken_part
+from server.realtime.turn_sound import TAIL_SECONDS, digest_of, float_samples, spoken_part
 from tests.hand_clock import settled
 from tests.scripted_engine import ScriptedEngine
 from tests.server.served import ASK
@@ -89,11 +89,11 @@ def test_a_turn_is_the_same_however_long_its_silence(speech_end: int, pause: int
     at_pause = spoken_part(sound[: speech_end + TAIL + pause], speech_end)
     committed = spoken_part(sound, speech_end)
     assert len(committed) == speech_end + TAIL
-    assert sound_of(at_pause).digest == sound_of(committed).digest
+    assert digest_of(at_pause) == digest_of(committed)
 
 
 def test_samples_become_what_the_encoders_take() -> None:
-    sound = sound_of(np.array([-32768, 0, 16384], np.int16))
-    assert sound.samples.dtype == np.float32
-    assert sound.samples.tolist() == [-1.0, 0.0, 0.5]
-    assert sound.digest != sound_of(np.array([-32768, 0, 16385], np.int16)).digest
+    samples = np.array([-32768, 0, 16384], np.int16)
+    assert float_samples(samples).dtype == np.float32
+    assert float_samples(samples).tolist() == [-1.0, 0.0, 0.5]
+    assert digest_of(samples) != digest_of(np.array([-32768, 0, 16385], np.int16))

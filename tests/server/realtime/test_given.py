@@ -15,7 +15,8 @@ from server.realtime.config import Facts
 from server.realtime.conversation import Conversation
 from server.realtime.given import input_items, item_of
 from server.realtime.item_json import content_part_json, item_json
-from server.realtime.items import FunctionCall, FunctionCallOutput, Heard, Item, Message, Samples, Seen, Watched, Words
+from server.realtime.items import FunctionCall, FunctionCallOutput, Heard, Item, Message, Seen, Watched, Words
+from server.realtime.turn_sound import Samples
 from tests.server.realtime.asking import FACTS, item, response
 from tests.server.realtime.speaking import spoken
 from tests.server.realtime.strict import valid

@@ -19,8 +19,6 @@ from server.realtime.items import (
     Seen,
     Watched,
     Words,
-    chunks_of,
-    sound_of,
 )
 from server.realtime.messages import messages, request_fields
 from tests.server.realtime.asking import FACTS, asked
@@ -134,25 +132,19 @@ def test_system_messages_stay_where_they_are() -> None:
     ]
 
 
-def test_long_sound_is_chunks_whose_digests_stay_as_it_grows() -> None:
-    samples = np.random.default_rng(3).integers(-(2**15), 2**15, 2 * CHUNK + 5, dtype=np.int16)
-    short, long = Heard(samples[: CHUNK + 7]), Heard(samples)
-    assert [len(sound.samples) for sound in long.sounds()] == [CHUNK, CHUNK, 5]
-    assert long.digests[0] == short.digests[0] == sound_of(samples[:CHUNK]).digest
-    assert len({*long.digests, *short.digests}) == 4
-    whole = np.concatenate([sound.samples for sound in long.sounds()])
-    assert whole.dtype == np.float32
-    assert np.array_equal(whole * 32768, samples)
-    (told,) = messages("", [user(long)])
-    digests = [part.digest for part in told["content"] if isinstance(part, Sound)]
-    assert digests == list(long.digests)
+def test_a_turn_is_one_sound_however_long() -> None:
+    samples = np.random.default_rng(3).integers(-(2**15), 2**15, 31 * SAMPLE_RATE, dtype=np.int16)
+    (told,) = messages("", [user(heard := Heard(samples))])
+    (sound,) = (part for part in told["content"] if isinstance(part, Sound))
+    assert sound.digest == heard.digest
+    assert sound.samples.dtype == np.float32
+    assert np.array_equal(sound.samples * 32768, samples)
 
 
 def test_equal_sound_is_known_wherever_it_comes_from() -> None:
     samples = np.arange(1000, dtype=np.int16)
-    assert Heard(samples[::2]).digests == Heard(samples[::2].copy()).digests
-    assert Heard(samples[:500]).digests != Heard(samples[::2]).digests
-    assert chunks_of(samples[:0]) == []
+    assert Heard(samples[::2]).digest == Heard(samples[::2].copy()).digest
+    assert Heard(samples[:500]).digest != Heard(samples[::2]).digest
 
 
 def test_a_session_decides_the_other_fields() -> None:
