@@ -38,7 +38,7 @@ from tests.workers.processes import kill, worker
 pytestmark = pytest.mark.anyio
 
 SENTENCES = [f"This is sentence number {number}, and it takes a while to say. " for number in range(20)]
-TEXT = {"output_modalities": ["text"]}
+TEXT: dict[str, Any] = {"output_modalities": ["text"]}
 GONE_SECONDS = 1.0
 """After which nothing of a session is left whose client has gone."""
 
