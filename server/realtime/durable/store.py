@@ -117,19 +117,21 @@ class Claim:
     events: Sequence[Noted]
 
     def since(self, event_id: str) -> list[bytes] | None:
-        """JSON of the events after this one, oldest first; None if it is not known, or not any more. It may be one
-        that is not kept, such as one of sound: ids of one connection count up."""
-        asked, after = _number(event_id), None
-        for index, event in enumerate(self.events):
-            told = _number(event.event_id)
-            if event.event_id == event_id or (told[0] == asked[0] and told[1] < asked[1]):
-                after = index + 1
-        return None if after is None else [later.data for later in self.events[after:]]
+        """JSON of the events after this one, oldest first; None if it is not known, or not any more.
+
+        Not every event is kept: not those of sound. Those of one connection have ids that end in growing numbers, so
+        that their places among the others are known all the same.
+        """
+        known = [
+            index
+            for index, event in enumerate(self.events)
+            if _connection_of(event.event_id) == _connection_of(event_id) and event.event_id <= event_id
+        ]
+        return [event.data for event in self.events[known[-1] + 1 :]] if known else None
 
 
-def _number(event_id: str) -> tuple[str, int]:
-    connection, _, number = event_id.rpartition("_")
-    return (connection, int(number)) if number.isdecimal() and len(number) < 20 else (event_id, 0)
+def _connection_of(event_id: str) -> str:
+    return event_id.rpartition("_")[0]
 
 
 class SessionStore(Protocol):
