@@ -14,7 +14,8 @@ from pydantic_core import to_json
 from server.realtime.events import error_event
 
 _FULL = 4 * 2**20
-"""Bytes that may wait for a client: a minute of sound. One that is so far behind does not read."""
+"""Bytes that may wait for a client: a minute of sound. One that is so far behind does not read. A single event may be
+larger, a long recording that is asked for; while it waits or is on its way it does not count, but a second one does."""
 _HIGH = 2**18
 """Bytes above which no further sound is made: 4 s of it."""
 
@@ -49,6 +50,7 @@ class Outbox:
         self._tag, self._count = uuid4().hex[:12], 0
         self._waiting = deque[bytes]()
         self._held, self._ended = 0, False
+        self._large: bytes | None = None
         self._news, self._room = anyio.Event(), anyio.Event()
         self.overrun = anyio.Event()
         """Set when more waits than may; what came after that is lost."""
@@ -67,12 +69,15 @@ class Outbox:
 
     def put(self, data: bytes) -> None:
         """Put an event at the end that was numbered before, as JSON."""
-        if self._held + len(data) > _FULL:
+        if len(data) > _FULL and self._large is None:
+            self._large = data
+        elif self._held + len(data) > _FULL:
             self.overrun.set()
             self._room.set()
             return
+        else:
+            self._held += len(data)
         self._waiting.append(data)
-        self._held += len(data)
         self._tell()
 
     async def room(self) -> None:
@@ -92,7 +97,7 @@ class Outbox:
             if self._waiting:
                 data = self._waiting.popleft()
                 yield data.decode()
-                self._held -= len(data)
+                self._left(data)
                 if self._held <= _HIGH:
                     self._room.set()
             elif self._ended:
@@ -104,9 +109,15 @@ class Outbox:
         """The events that wait, which then do not any more."""
         waiting = [data.decode() for data in self._waiting]
         self._waiting.clear()
-        self._held = 0
+        self._held, self._large = 0, None
         self._room.set()
         return waiting
+
+    def _left(self, data: bytes) -> None:
+        if data is self._large:
+            self._large = None
+        else:
+            self._held -= len(data)
 
     def _tell(self) -> None:
         self._news.set()
