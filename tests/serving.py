@@ -15,8 +15,8 @@ from server.connection import MESSAGE_BYTES, PatientConnection
 
 
 @asynccontextmanager
-async def serving(app: ASGIApp) -> AsyncGenerator[str, None]:
-    """Serve `app` while the block runs; gives the base URL, `http://127.0.0.1:port`."""
+async def serving(app: ASGIApp, **options: Any) -> AsyncGenerator[str, None]:
+    """Serve `app` while the block runs; gives the base URL, `http://127.0.0.1:port`. `options` are uvicorn's."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         # As uvloop does; connections inherit it. Otherwise every answer waits 40 ms for an acknowledgement.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -27,6 +27,7 @@ async def serving(app: ASGIApp) -> AsyncGenerator[str, None]:
             ws="websockets-sansio",
             ws_max_size=MESSAGE_BYTES,
             timeout_graceful_shutdown=1,
+            **options,
         )
         server = _Server(config)
         task = asyncio.create_task(server.serve(sockets=[listener]), name="uvicorn")

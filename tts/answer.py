@@ -125,7 +125,7 @@ class Answer:
             if pause and part.unit.words:
                 yield self._taken(pause)
             begun = self._at
-            yield Begun(part.unit.text, begun, part.made if part.over else part.expected)
+            yield Begun(part.unit.text, begun, part.made if part.over and part.error is None else part.expected)
             while (chunk := await self._next_chunk(part)) is not None:
                 if self._dry_at is None:
                     self._gain = gain_of(chunk)

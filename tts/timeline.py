@@ -38,6 +38,11 @@ class Timeline:
         """The last unit that began has ended before this sample."""
         self._spans[-1].end = at
 
+    def skip(self, at: int) -> None:
+        """The last unit that began broke off before this sample: what follows of it is not said."""
+        span = self._spans[-1]
+        span.text, span.end = _said(span, at), at
+
     @property
     def spans(self) -> tuple[Span, ...]:
         """The units so far, in order."""

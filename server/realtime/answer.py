@@ -78,8 +78,10 @@ class Answer:
                 self._write(delta)
             case Begun(text, at, expected):
                 self._spoken().timeline.begin(text, at, expected)
-            case Ended(at) | Skipped(at):
+            case Ended(at):
                 self._spoken().timeline.end(at)
+            case Skipped(at):
+                self._spoken().timeline.skip(at)
             case Sound(pcm):
                 self._sound(pcm)
             case CallBegun(call_id, name):

@@ -162,7 +162,9 @@ class Answers:
 
     def leave(self) -> Interruption | None:
         """Nobody listens any more. Returns the answer that was being given, as far as it was heard."""
-        return self._hush(Ending("client_cancelled"), self._line) or self.interrupted
+        left = self._hush(Ending("client_cancelled"), self._line) or self.interrupted
+        self._hush(Ending("client_cancelled"), list(self._running.values()))
+        return left
 
     def clear(self) -> None:
         """Send no more sound, and take it that what was sent is not played to its end."""

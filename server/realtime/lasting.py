@@ -135,8 +135,8 @@ class Lasting:
             raise UnknownSessionError(claim.hold.session_id) from error
         attachments = shared.parts.attachments
         items = [await with_pictures(item, attachments, "item") for item in items]
-        shared.conversation = Conversation(items, kept.state["conversation"], kept.state["forgotten"])
         shared.config = updated(shared.config, kept.config, shared.facts)
+        shared.conversation = Conversation(items, kept.state["conversation"], kept.state["forgotten"])
         self._answers.has_spoken = kept.state["has_spoken"]
         if (answering := kept.state["answering"]) is not None:
             self._left = self._interruption(**answering)

@@ -131,8 +131,9 @@ class Session:
         await self._lasting.leave()
 
     async def _resume(self, event: SessionResume) -> None:
-        if not self._fresh:
-            raise RequestError("A session is resumed before anything else is said.", code="session_already_begun")
+        if not self._fresh or event.session_id == self.id:
+            message = "Another session is resumed, before anything else is said."
+            raise RequestError(message, code="session_already_begun")
         missed = await self._lasting.resume(event.session_id, event.last_event_id)
         self.id, self._fresh = event.session_id, False
         shared = self._shared

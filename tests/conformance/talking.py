@@ -39,7 +39,7 @@ class Talk:
 
     async def send(self, kind: str, **fields: Any) -> None:
         """Any event, also one that the SDK does not know."""
-        await self.connection.send({"type": kind, **fields})  # type: ignore[arg-type, misc]
+        await self.connection.send({"type": kind, **fields})  # type: ignore[arg-type]
 
     async def hear(self, *kinds: str) -> list[Event]:
         """Events up to the first of one of these kinds. AssertionError if there is an error instead."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from time import perf_counter
@@ -16,6 +16,7 @@ from openai import AsyncOpenAI
 
 from server.access.access import Access
 from server.app import create_app
+from server.realtime.durable.store import SessionStore
 from server.settings import Settings
 from server.store import MemoryStore, Store
 from tests.scripted_engine import MODEL, ScriptedEngine
@@ -62,13 +63,16 @@ async def served(
     limits: Limits | None = None,
     access: Access | None = None,
     key: str = "none",
+    sessions: SessionStore | None = None,
+    serves: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> AsyncGenerator[Served, None]:
-    """Serve `engine` and `voice` (None: no voice) while the block runs. `key` is the SDK's."""
+    """Serve `engine` and `voice` (None: no voice) while the block runs. `key` is the SDK's; `serves` are uvicorn's
+    options."""
     speaker = None if voice is None else Speaker([voice], {"alloy": voice.name}, limits)
-    app = create_app(Settings(**settings), engine, speaker, store or MemoryStore(3600, 100), access)
+    app = create_app(Settings(**settings), engine, speaker, store or MemoryStore(3600, 100), access, sessions)
     async with (
-        serving(app) as url,
+        serving(app, **serves or {}) as url,
         httpx.AsyncClient(base_url=url, timeout=10) as http,
         AsyncOpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0, timeout=10) as sdk,
     ):

@@ -40,6 +40,16 @@ def test_the_real_end_replaces_the_expected_one() -> None:
     assert line.heard(3000) == "One two three. Four, five."
 
 
+def test_what_broke_off_was_not_said_to_its_end() -> None:
+    line = two_units()
+    line.skip(1700)
+    line.begin("Six.", 1700, 300)
+    assert line.heard(1699) == "One two three. Four,"
+    assert line.heard(2000) == "One two three. Four, Six."
+    line.skip(1700)
+    assert line.heard(2000) == "One two three. Four,"
+
+
 def test_more_samples_never_make_less_text() -> None:
     line = two_units()
     heard = [line.heard(at) for at in range(0, 2100, 7)]

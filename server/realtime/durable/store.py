@@ -117,11 +117,21 @@ class Claim:
     events: Sequence[Noted]
 
     def since(self, event_id: str) -> list[bytes] | None:
-        """JSON of the events after this one, oldest first; None if it is not known, or not any more."""
-        for index, event in enumerate(self.events):
-            if event.event_id == event_id:
-                return [later.data for later in self.events[index + 1 :]]
-        return None
+        """JSON of the events after this one, oldest first; None if it is not known, or not any more.
+
+        Not every event is kept: not those of sound. Those of one connection have ids that end in growing numbers, so
+        that their places among the others are known all the same.
+        """
+        known = [
+            index
+            for index, event in enumerate(self.events)
+            if _connection_of(event.event_id) == _connection_of(event_id) and event.event_id <= event_id
+        ]
+        return [event.data for event in self.events[known[-1] + 1 :]] if known else None
+
+
+def _connection_of(event_id: str) -> str:
+    return event_id.rpartition("_")[0]
 
 
 class SessionStore(Protocol):

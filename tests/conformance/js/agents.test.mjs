@@ -26,7 +26,7 @@ function until(session, kind, true_ = () => true) {
 
 const words = (item) => item.content?.map((part) => part.transcript ?? part.text ?? "").join("") ?? "";
 
-test("a spoken question is answered aloud, and the history has both", { timeout: 120_000 }, () =>
+test("a spoken question is answered aloud, and the history has both", { timeout: 60_000 }, () =>
   talking(new RealtimeAgent({ name: "Ola", instructions: "You are Ola." }), {}, async (session) => {
     let bytes = 0;
     session.on("audio", ({ data }) => (bytes += data.byteLength));
@@ -44,7 +44,7 @@ test("a spoken question is answered aloud, and the history has both", { timeout:
     assert.ok(bytes > 24000);
   }));
 
-test("a tool is called and its result taken", { timeout: 120_000 }, async () => {
+test("a tool is called and its result taken", { timeout: 60_000 }, async () => {
   const called = [];
   let session;
   const weather = tool({
@@ -77,7 +77,7 @@ test("a tool is called and its result taken", { timeout: 120_000 }, async () => 
   });
 });
 
-test("who speaks meanwhile interrupts", { timeout: 120_000 }, () =>
+test("who speaks meanwhile interrupts", { timeout: 60_000 }, () =>
   talking(new RealtimeAgent({ name: "Ola", instructions: "You are Ola." }), {}, async (session) => {
     session.sendMessage("Count to twenty.");
     await until(session, "audio");

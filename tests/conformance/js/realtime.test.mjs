@@ -32,7 +32,7 @@ function write(connection, words, ...parts) {
 }
 
 for (const name of Object.keys(connections)) {
-  test(`a spoken question is answered aloud: ${name}`, { timeout: 120_000 }, () =>
+  test(`a spoken question is answered aloud: ${name}`, { timeout: 60_000 }, () =>
     talking(name, async (connection, listener) => {
       const input = { transcription: { model: "gpt-4o-mini-transcribe" }, turn_detection: { type: "server_vad" } };
       const output = { voice: "marin" };
@@ -49,7 +49,7 @@ for (const name of Object.keys(connections)) {
     }));
 }
 
-test("a picture, a call of a function and what it returned", { timeout: 120_000 }, () =>
+test("a picture, a call of a function and what it returned", { timeout: 60_000 }, () =>
   talking("Node", async (connection, listener) => {
     write(connection, "What do you see?", { type: "input_image", image_url: picture });
     connection.send({ type: "response.create", response: text });
@@ -66,7 +66,7 @@ test("a picture, a call of a function and what it returned", { timeout: 120_000 
     assert.ok(said(await listener.hear("response.done")));
   }));
 
-test("an error ends nothing", { timeout: 120_000 }, () =>
+test("an error ends nothing", { timeout: 60_000 }, () =>
   talking("Node", async (connection, listener) => {
     connection.send({ type: "conversation.item.delete", item_id: "nobody", event_id: "mine" });
     const { error } = (await listener.hear("error")).at(-1);

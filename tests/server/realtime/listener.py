@@ -21,6 +21,7 @@ class Listener:
 
     def __init__(self) -> None:
         self._pieces: list[_Piece] = []
+        self._silenced: set[str] = set()
 
     def take(self, event: dict[str, Any], now: float) -> None:
         """The next event, at this time."""
@@ -31,6 +32,7 @@ class Listener:
                 samples = len(b64decode(event["delta"])) // 2
                 self._pieces.append(_Piece(event["item_id"], ends, samples))
             case "output_audio_buffer.cleared":
+                self._silenced.update(piece.item_id for piece in self._pieces)
                 self._pieces = [piece for piece in self._pieces if piece.begins < now]
                 if self._pieces:
                     last = self._pieces[-1]
@@ -40,6 +42,10 @@ class Listener:
         """What he has heard of an item."""
         heard = [min(piece.samples, round((now - piece.begins) * WIRE_RATE)) for piece in self._of(item_id)]
         return sum(max(0, samples) for samples in heard)
+
+    def was_silenced(self, item_id: str) -> bool:
+        """Whether he was told to stop while he heard it, or before; or after, which changes nothing."""
+        return item_id in self._silenced
 
     def ends(self, item_id: str) -> float:
         """When the last that came of an item is played."""

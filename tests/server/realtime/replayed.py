@@ -148,6 +148,9 @@ class Replayed:
         if event["session"]["audio"]["input"]["turn_detection"] is None:
             self.speaking = None
 
+    def _session_resumed(self, _: Event) -> None:
+        self.speaking = None  # what the other connection did not end is not heard
+
     def _output_audio_buffer_started(self, event: Event) -> None:
         response = self._of(event)
         assert response.done is None
@@ -269,13 +272,13 @@ class Replayed:
         """Whether an item is as it was told, as far as a client can know."""
         told = self.items[item["id"]]
         if item["id"] in self.cut:
-            now, before = _letters(item), _letters(told)
-            return before.startswith(now)
+            before = iter(_words(told))
+            return all(word in before for word in _words(item))  # in this order; what a voice failed at is missing
         return _shown(item) == _shown(told)
 
 
-def _letters(item: Json) -> str:
-    return "".join("".join(part["transcript"].split()) for part in item["content"])
+def _words(item: Json) -> list[str]:
+    return [word for part in item["content"] for word in part["transcript"].split()]
 
 
 def _shown(item: Json) -> Json:
