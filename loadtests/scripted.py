@@ -28,6 +28,8 @@ ANSWER = (
     "It was a cold evening in May. The old lighthouse stood at the end of the pier, where nobody had lived for years."
 )
 """Seven and a half seconds of speech."""
+READY = "Uvicorn running on"
+"""What it says when it listens."""
 FIRST_TOKEN = 0.1
 """Seconds from the question."""
 
