@@ -56,7 +56,9 @@ def refusal(event: object) -> dict[str, Any]:
     return error
 
 
-@pytest.mark.parametrize("more", [{"more": 1}, {"event_id": 1}, {"event_id": "mine", "more": 1}, {"audio": 1}, {"type": 1}])
+@pytest.mark.parametrize(
+    "more", [{"more": 1}, {"event_id": 1}, {"event_id": "mine", "more": 1}, {"audio": 1}, {"type": 1}]
+)
 def test_sound_is_taken_as_strictly_as_all_else(more: dict[str, Any]) -> None:
     sound = {"type": "input_audio_buffer.append", "audio": "AAEC"}
     for event_id in (None, "mine"):
