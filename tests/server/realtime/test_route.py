@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, ClassVar
 
 import anyio
@@ -170,7 +170,7 @@ async def test_sound_comes_in_large_pieces_but_not_in_larger_ones() -> None:
         await caller.say("session.update", session=BY_HAND)
         await caller.say("input_audio_buffer.append", audio=b64encode(bytes(MAX_APPEND)).decode())
         await caller.say("input_audio_buffer.append", audio=b64encode(bytes(MAX_APPEND + 3)).decode(), event_id="mine")
-        (*before, error) = await caller.hear("error")
+        (*_, error) = await caller.hear("error")
         assert (error["error"]["code"], error["error"]["event_id"]) == ("audio_too_large", "mine")
         await caller.say("input_audio_buffer.commit")
         added = (await caller.hear("conversation.item.added"))[-1]
@@ -182,10 +182,9 @@ async def test_sound_comes_in_large_pieces_but_not_in_larger_ones() -> None:
 
 async def test_a_message_that_no_event_can_be_ends_the_connection() -> None:
     async with served(ScriptedEngine()) as server, opened(server) as (caller, _):
-        with pytest.raises(ConnectionClosed):
+        with suppress(ConnectionClosed):  # before all of it is sent
             await caller.connection.send("x" * (22 * 2**20))
-            await caller.connection.wait_closed()
-            await caller.say("input_audio_buffer.clear")
+        await caller.connection.wait_closed()
         assert caller.connection.close_code == 1009
         async with calling(str(server.http.base_url)) as other:
             await other.ask()
