@@ -16,8 +16,8 @@ from typing import Any
 from loadtests.child import Child, child
 from loadtests.realtime_rows import BEYOND_HEADER, HEADER, REAL_HEADER, row, row_beyond, row_of_model
 from loadtests.report import table
-from loadtests.scripted import ANSWER, FIRST_TOKEN
-from loadtests.servers import READY, Server, started
+from loadtests.scripted import ANSWER, FIRST_TOKEN, READY
+from loadtests.servers import Server, started
 from loadtests.speech import FIRST_CHUNK, first_unit_known
 from loadtests.turns import Script
 from tests.demo.sentences import sum_of

@@ -37,6 +37,7 @@ def row(sessions: int, given: dict[str, Any], script: Script) -> Row:
     waits, silences = both([wait(turn) for turn in answered]), both([silence(turn) for turn in hushed])
     beyond = both([wait(turn) - script.expected(turn) for turn in answered])
     missed = [
+        *["sessions ended"] * bool(given["ended"]),
         *["lost"] * (len(answered) < len(turns) or len(hushed) < len(over)),
         *["first sound"] * (beyond[1] > MAX_BEYOND),
         *["silence"] * (silences[1] > MAX_SILENCE),

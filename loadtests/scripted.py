@@ -17,6 +17,7 @@ import uvicorn
 from loadtests.speech import FIRST_CHUNK, REAL_TIME_FACTOR, TOKENS_PER_SECOND, tokens
 from server.app import create_app
 from server.connection import PatientConnection
+from server.patient_websocket import PatientWebSocket
 from server.settings import Settings
 from server.store import MAX_ANSWERS, MemoryStore
 from tests.scripted_engine import ScriptedEngine
@@ -27,6 +28,8 @@ ANSWER = (
     "It was a cold evening in May. The old lighthouse stood at the end of the pier, where nobody had lived for years."
 )
 """Seven and a half seconds of speech."""
+READY = "Uvicorn running on"
+"""What it says when it listens."""
 FIRST_TOKEN = 0.1
 """Seconds from the question."""
 
@@ -74,7 +77,7 @@ def main() -> None:
         app,
         port=parser.parse_args().port,
         http=PatientConnection,
-        ws="websockets-sansio",
+        ws=PatientWebSocket,
         ws_per_message_deflate=False,
         access_log=False,
         loop="uvloop",

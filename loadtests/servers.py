@@ -93,12 +93,13 @@ def started(*command: str, ready: str) -> Iterator[Server]:
     )
     assert process.stdout is not None
     printed: list[str] = []
+    reader = Thread(target=printed.extend, args=(process.stdout,), daemon=True)
     try:
         for line in process.stdout:
             printed.append(line)
             if ready in line:
                 # Read on, so that the server never waits for a full pipe.
-                Thread(target=printed.extend, args=(process.stdout,), daemon=True).start()
+                reader.start()
                 yield Server(port, process.pid)
                 return
         raise StartError(f"{command[0]} did not start")
@@ -107,6 +108,9 @@ def started(*command: str, ready: str) -> Iterator[Server]:
         raise
     finally:
         stop(process)
+        if reader.ident:
+            reader.join()
+        process.stdout.close()
 
 
 def stop(process: subprocess.Popen[str]) -> None:

@@ -12,7 +12,7 @@ from base64 import b64decode
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, field
-from heapq import heapify, heapreplace
+from heapq import heapify, heappop, heapreplace
 from itertools import chain, count
 from time import perf_counter, process_time
 from typing import Any
@@ -21,7 +21,7 @@ import uvloop
 
 from loadtests.servers import Server
 from loadtests.talker import APPEND, Recording, Talker, recording
-from loadtests.wire import Wire, WireError, connected, framed
+from loadtests.wire import Wire, connected, framed
 
 LATE = 0.01
 """Seconds after its time from which an append is late: a part of what is measured is then the load's own."""
@@ -66,6 +66,11 @@ class Session:
             self.wire.send(update)
             await self.updated.wait()
 
+    @property
+    def over(self) -> bool:
+        """Whether nothing more is said in it; also because the server ended it."""
+        return self.talker.finished or (self.wire is not None and self.wire.lost is not None)
+
     def close(self) -> None:
         if self.wire is not None:
             self.wire.close()
@@ -85,7 +90,7 @@ async def measure(
     `process` is the server's, `session` what `session.update` says.
 
     Raises:
-        WireError, OSError, TimeoutError: a session could not be had, or did not last.
+        WireError, OSError, TimeoutError: a session could not be had.
     """
     made: dict[str, Recording] = {said: recording(b64decode(said)) for said in chain.from_iterable(recordings)}
     starts = [number * stagger / len(recordings) for number in range(len(recordings))]
@@ -106,6 +111,7 @@ async def measure(
         closing.callback(talking.cancel)
         busy = await _busy(server, stagger, seconds, talking)
         await talking
+        ended = [one.wire.lost for one in sessions if one.wire is not None and one.wire.lost is not None]
     counted = [
         asdict(turn)
         for one, start in zip(sessions, starts, strict=True)
@@ -113,34 +119,26 @@ async def measure(
         if start + turn.begun >= stagger
     ]
     errors = [error for one in sessions for error in one.talker.errors]
-    return {"turns": counted, "errors": errors, "sent": asdict(sent)} | busy
+    return {"turns": counted, "errors": errors, "ended": ended, "sent": asdict(sent)} | busy
 
 
 async def talk(sessions: Sequence[Session], sent: Sent) -> None:
-    """Send each session's sound at its time until all have nothing more to say.
-
-    Raises:
-        WireError: the server ended one.
-    """
+    """Send each session's sound at its time until all have nothing more to say, or were ended by the server."""
     numbers = count()
     due = [(session.began + APPEND, next(numbers), 0, session) for session in sessions]
     heapify(due)
-    talking = len(sessions)
-    while talking:
+    while due:
         now = perf_counter()
         when, number, appends, session = due[0]
         if when > now:
             await asyncio.sleep(max(when - now, _TICK))
-            continue
-        heapreplace(due, (session.began + (appends + 2) * APPEND, number, appends + 1, session))
-        if session.talker.finished:
-            continue
-        assert session.wire is not None
-        if session.wire.lost is not None:
-            raise WireError(session.wire.lost)
-        session.wire.send(session.talker.next(appends * APPEND))
-        sent.note(now - when)
-        talking -= session.talker.finished
+        elif session.over:
+            heappop(due)
+        else:
+            heapreplace(due, (session.began + (appends + 2) * APPEND, number, appends + 1, session))
+            assert session.wire is not None
+            session.wire.send(session.talker.next(appends * APPEND))
+            sent.note(now - when)
 
 
 async def _busy(server: Server, after: float, seconds: float, talking: asyncio.Task[None]) -> dict[str, float]:

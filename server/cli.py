@@ -21,6 +21,7 @@ from pydantic import ValidationError
 
 from engine.api import SAMPLE_RATE, Attachment, Engine, Image, Sound
 from server.connection import MESSAGE_BYTES, PatientConnection
+from server.patient_websocket import PatientWebSocket
 from server.settings import Settings
 from server.welcome import welcome
 
@@ -129,7 +130,7 @@ async def run(settings: Settings, arguments: Namespace, listener: socket.socket)
             access_log=False,
             lifespan="on",
             timeout_graceful_shutdown=LAST_SECONDS,
-            ws="websockets-sansio",
+            ws=PatientWebSocket,
             ws_max_size=MESSAGE_BYTES,
             ws_per_message_deflate=False,  # speech does not get much smaller, only later
         )

@@ -12,6 +12,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from server.connection import MESSAGE_BYTES, PatientConnection
+from server.patient_websocket import PatientWebSocket
 
 
 @asynccontextmanager
@@ -24,7 +25,7 @@ async def serving(app: ASGIApp, **options: Any) -> AsyncGenerator[str, None]:
             app,
             http=PatientConnection,
             log_config=None,
-            ws="websockets-sansio",
+            ws=PatientWebSocket,
             ws_max_size=MESSAGE_BYTES,
             timeout_graceful_shutdown=1,
             **options,

@@ -16,7 +16,7 @@ OVER = replace(TURN, over=True, started=1.15, last_sound=1.1, cancelled=1.16)
 
 def given(*turns: Turn, late: int = 0) -> dict[str, Any]:
     sent = {"appends": 1000, "late": late, "latest": 0.1}
-    return {"turns": [asdict(turn) for turn in turns], "sent": sent, "server_cpu": 0.5, "load_cpu": 0.25, "errors": []}
+    return {"turns": [asdict(turn) for turn in turns], "sent": sent, "server_cpu": 0.5, "load_cpu": 0.25, "ended": []}
 
 
 def rated(*turns: Turn, sessions: int = 50, late: int = 0) -> dict[str, str]:
@@ -50,6 +50,7 @@ def test_each_target_that_is_missed_is_named() -> None:
     assert rated(TURN, OVER, replace(TURN, sound=None))["target"] == "FAIL (lost)"
     assert rated(TURN, OVER, replace(OVER, cancelled=None))["target"] == "FAIL (lost)"
     assert rated(TURN)["target"] == "FAIL (no answers)"
+    assert row(50, given(TURN, OVER) | {"ended": ["1011"]}, SCRIPT)[-1] == "FAIL (sessions ended)"
     assert verdict(200, ["lost"]) == "goal missed (lost)"
     assert verdict(200, []) == "pass"
 
