@@ -16,7 +16,7 @@ from server.realtime.hearing.input_buffer import InputBuffer
 from server.realtime.hearing.turn_config import TurnConfig
 from server.realtime.hearing.turns import TurnDetector, TurnEvent
 from server.realtime.hearing.vad import Vad
-from server.realtime.hearing.windows import WINDOW, Windows, decibels, powers
+from server.realtime.hearing.windows import WINDOW, Windows, decibels, level_of, powers
 
 _PORTION = 8 * WINDOW
 """Samples of a long append that are heard before their events are told."""
@@ -58,6 +58,16 @@ class Ear:
             async for event in self._judge(self._detector, windows):
                 yield event
             self.buffer.forget(self._detector.earliest)
+        for event in self._quiet(self._detector):
+            yield event
+
+    def _quiet(self, detector: TurnDetector) -> list[TurnEvent]:
+        """What comes of the sound that is held back, or fills no window yet, being quiet."""
+        if not detector.pauses:
+            return []
+        at = self.buffer.end + self._incoming.held
+        last = self._incoming.last(at - detector.position)
+        return detector.quiet_until(at, level_of(last)) if len(last) else []
 
     async def _judge(self, detector: TurnDetector, windows: Samples) -> AsyncGenerator[TurnEvent, None]:
         power = powers(windows)
