@@ -24,6 +24,6 @@ class Patience:
 
     async def out(self) -> None:
         """Return when it has run out. Cancelling it changes nothing."""
-        while (left := self._since + self._seconds - monotonic()) > 0:  # noqa: ASYNC110: once in a while
+        while (left := self._since + self._seconds - monotonic()) > 0:  # noqa: ASYNC110 - seldom
             # Nothing that begins meanwhile runs out sooner.
             await anyio.sleep(min(left, self._seconds))

@@ -15,7 +15,7 @@ from server.realtime.hearing.input_buffer import InputBuffer
 from server.realtime.hearing.turn_config import TurnConfig
 from server.realtime.hearing.turns import TurnDetector, TurnEvent
 from server.realtime.hearing.vad import Vad
-from server.realtime.hearing.windows import WINDOW, Windows
+from server.realtime.hearing.windows import WINDOW, Windows, level_of
 
 _PORTION = 8 * WINDOW
 """Samples of a long append that are heard before their events are told."""
@@ -60,6 +60,15 @@ class Ear:
                 for event in detector.feed(window.probability, window.level, echo=echo):
                     tell(event)
             self.buffer.forget(detector.earliest)
+        if detector.pauses:
+            for event in self._quiet(detector):
+                tell(event)
+
+    def _quiet(self, detector: TurnDetector) -> list[TurnEvent]:
+        """What comes of the sound that is held back, or fills no window yet, being quiet."""
+        at = self.buffer.end + self._incoming.held
+        last = self._incoming.last(at - detector.position)
+        return detector.quiet_until(at, level_of(last)) if len(last) else []
 
     def _keep(self, samples: Samples) -> Samples:
         self.buffer.append(samples)

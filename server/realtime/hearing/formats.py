@@ -19,6 +19,8 @@ from tts.voice import WIRE_RATE
 Samples = npt.NDArray[np.int16]
 Coding = Literal["audio/pcm", "audio/pcmu", "audio/pcma"]
 
+_LAST = SAMPLE_RATE // 10
+"""Samples that are kept as they came: more than is ever held back."""
 _TELEPHONE_RATE = 8_000
 """Of G.711, in Hz."""
 # soxr works in blocks. Of a stream in pieces of 20 ms it holds back, on average, from 24 to 16 kHz 21 ms (HQ; MQ is no
@@ -53,16 +55,35 @@ class Incoming:
     """A client's bytes in, samples at SAMPLE_RATE out."""
 
     def __init__(self, format: SoundFormat) -> None:
-        self._bytes = _WholeSamples(format)
+        self._bytes, self._rate = _WholeSamples(format), format.rate
         self._resampled = _Resampler(format.rate, SAMPLE_RATE, _QUALITIES.get(format.rate, "HQ"))
+        self._came = self._out = 0
+        self._last = np.empty(0, np.int16)
+
+    @property
+    def held(self) -> int:
+        """Samples at SAMPLE_RATE that came and are held back."""
+        return self._came * SAMPLE_RATE // self._rate - self._out
 
     def feed(self, data: bytes) -> Samples:
         """Take bytes, cut anywhere; return int16 samples. The last 20 to 60 ms are not among them yet."""
-        return self._resampled.feed(self._bytes.feed(data))
+        came = self._bytes.feed(data)
+        self._came += len(came)
+        most = self._rate * _LAST // SAMPLE_RATE
+        self._last = came[-most:] if len(came) >= most else np.concatenate((self._last, came))[-most:]
+        samples = self._resampled.feed(came)
+        self._out += len(samples)
+        return samples
+
+    def last(self, samples: int) -> Samples:
+        """What came last as it came, at the client's rate: as much as `samples` at SAMPLE_RATE, a tenth of a second at
+        most."""
+        return self._last[-(-samples * self._rate // SAMPLE_RATE) :]
 
     def flush(self) -> Samples:
         """Return what was held back; half a sample is dropped. What is fed afterwards is a new stream."""
         self._bytes.flush()
+        self._came = self._out = 0
         return self._resampled.flush()
 
 

@@ -148,6 +148,20 @@ class TurnDetector:
             return self._listen(voiced, level)
         return self._follow(self._turn, begin, voiced, silent)
 
+    @property
+    def pauses(self) -> bool:
+        """Whether a turn has paused: it may be about to end."""
+        return self._turn is not None and self._turn.pause > 0 and self._turn.silent
+
+    def quiet_until(self, at: int, level: float) -> list[TurnEvent]:
+        """What came after the last window, up to `at`, has this level in dB. If that is no more than noise, the silence
+        of a turn that has paused is taken to be as long: it need not wait for windows to be filled."""
+        turn = self._turn
+        if turn is None or not self.pauses or level > self._noise + _ABOVE_NOISE:
+            return []
+        wait = self._wait(turn)
+        return [self._stop(turn.end + wait, turn.end)] if at - turn.end >= wait else []
+
     def judged(self, pause: int, probability: float) -> None:
         """The words up to this pause end a turn with this probability. The last judgement counts; one that comes when
         the speaker has gone on is ignored, and so is any while the config is `ServerVad`."""

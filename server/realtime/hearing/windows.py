@@ -51,6 +51,12 @@ def decibels(power: Levels) -> Levels:
     return levels
 
 
+def level_of(samples: Samples) -> float:
+    """The level of these samples, at least one, in dB of full scale."""
+    power = float(np.mean(np.square(samples, dtype=np.float64))) / 32768**2
+    return 10 * log10(max(power, 10 ** (SILENT / 10)))
+
+
 def mean_level(frames: Levels) -> float:
     """The level of all these frames together, all in dB of full scale."""
     return 10 * log10(sum(10 ** (level / 10) for level in frames.tolist()) / len(frames))

@@ -9,7 +9,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.server.realtime.driver import question, wave
+from tests.server.realtime.driver import wave
 from tests.server.realtime.test_conversing import picture
 from tests.server.realtime.test_tools import WEATHER
 

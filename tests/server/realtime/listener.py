@@ -22,6 +22,8 @@ class Listener:
     def __init__(self) -> None:
         self._pieces: list[_Piece] = []
         self._silenced: set[str] = set()
+        self.cleared: dict[str, dict[str, int]] = {}
+        """By response: samples that he had heard of each item when he was told to be rid of it."""
 
     def take(self, event: dict[str, Any], now: float) -> None:
         """The next event, at this time."""
@@ -33,6 +35,8 @@ class Listener:
                 self._pieces.append(_Piece(event["item_id"], ends, samples))
             case "output_audio_buffer.cleared":
                 self._silenced.update(piece.item_id for piece in self._pieces)
+                heard = {piece.item_id: self.samples(piece.item_id, now) for piece in self._pieces}
+                self.cleared[event["response_id"]] = heard
                 self._pieces = [piece for piece in self._pieces if piece.begins < now]
                 if self._pieces:
                     last = self._pieces[-1]

@@ -308,6 +308,19 @@ async def test_what_a_key_may_ask_for_is_told_and_ends() -> None:
         assert client.errors == []
 
 
+async def test_a_key_may_have_spoken_enough() -> None:
+    allowance = Allowance(MemoryLedger(), "anna", Quota(audio_seconds_per_minute=5))
+    async with driven(ScriptedEngine(WORDS), voice(), allowance=allowance) as client:
+        for _ in range(2):
+            await client.ask("Count!")
+            await client.wait(10)
+        await client.say("response.create", response={"output_modalities": ["text"]})
+        assert statuses(client) == ["completed", "failed", "completed"]
+        details = client.of("response.done")[1]["response"]["status_details"]
+        assert details["error"]["code"] == "rate_limit_exceeded"
+        assert client.known.order[-1] == client.of("response.done")[2]["response"]["output"][0]["id"]
+
+
 async def test_what_the_session_is_while_it_answers() -> None:
     async with driven(ScriptedEngine(WORDS), voice()) as client:
         await client.ask("Count!")

@@ -6,7 +6,8 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from time import perf_counter
 from typing import Any, ClassVar
 
 import anyio
@@ -170,7 +171,7 @@ async def test_sound_comes_in_large_pieces_but_not_in_larger_ones() -> None:
         await caller.say("session.update", session=BY_HAND)
         await caller.say("input_audio_buffer.append", audio=b64encode(bytes(MAX_APPEND)).decode())
         await caller.say("input_audio_buffer.append", audio=b64encode(bytes(MAX_APPEND + 3)).decode(), event_id="mine")
-        (*before, error) = await caller.hear("error")
+        (*_, error) = await caller.hear("error")
         assert (error["error"]["code"], error["error"]["event_id"]) == ("audio_too_large", "mine")
         await caller.say("input_audio_buffer.commit")
         added = (await caller.hear("conversation.item.added"))[-1]
@@ -182,10 +183,9 @@ async def test_sound_comes_in_large_pieces_but_not_in_larger_ones() -> None:
 
 async def test_a_message_that_no_event_can_be_ends_the_connection() -> None:
     async with served(ScriptedEngine()) as server, opened(server) as (caller, _):
-        with pytest.raises(ConnectionClosed):
+        with suppress(ConnectionClosed):  # before all of it is sent
             await caller.connection.send("x" * (22 * 2**20))
-            await caller.connection.wait_closed()
-            await caller.say("input_audio_buffer.clear")
+        await caller.connection.wait_closed()
         assert caller.connection.close_code == 1009
         async with calling(str(server.http.base_url)) as other:
             await other.ask()
@@ -228,10 +228,11 @@ async def test_who_asks_and_does_not_read_is_dropped(monkeypatch: pytest.MonkeyP
     ("bound", "reason"), [("IDLE_SECONDS", "session_idle_timeout"), ("LONGEST_SECONDS", "session_expired")]
 )
 async def test_a_session_ends_in_time(monkeypatch: pytest.MonkeyPatch, bound: str, reason: str) -> None:
-    monkeypatch.setattr(connection, bound, 0.2)
+    monkeypatch.setattr(connection, bound, 0.5)
     engine = ScriptedEngine(gates={0: anyio.Event()})
     async with served(engine) as server, opened(server) as (caller, _):
-        await caller.ask()
+        with suppress(ConnectionClosed):  # on a machine that is busy
+            await caller.ask()
         error = (await caller.hear("error"))[-1]
         assert error["error"]["code"] == reason
         await caller.connection.wait_closed()
@@ -241,12 +242,12 @@ async def test_a_session_ends_in_time(monkeypatch: pytest.MonkeyPatch, bound: st
 
 
 async def test_who_says_something_is_not_idle(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "IDLE_SECONDS", 0.3)
+    monkeypatch.setattr(connection, "IDLE_SECONDS", 1.0)
     async with served(ScriptedEngine()) as server, opened(server) as (caller, _):
-        for _ in range(8):
+        began = perf_counter()
+        while perf_counter() < began + 1.2:
             await caller.say("input_audio_buffer.clear")
             await caller.hear("input_audio_buffer.cleared")
-            await anyio.sleep(0.05)
 
 
 async def test_two_sessions_do_not_hear_each_other() -> None:

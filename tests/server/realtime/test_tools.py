@@ -17,7 +17,7 @@ pytestmark = pytest.mark.anyio
 
 FILLER = "One moment, please."
 WEATHER = {"type": "function", "name": "weather", "parameters": {"type": "object", "properties": {}}}
-END = {"delta": {}, "finish_reason": "tool_calls", "stop_reason": None}
+END: dict[str, Any] = {"delta": {}, "finish_reason": "tool_calls", "stop_reason": None}
 
 
 def call(index: int = 0, city: str = "Rome") -> list[Delta]:

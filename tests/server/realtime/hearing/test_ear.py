@@ -127,7 +127,8 @@ async def test_the_sound_of_a_turn_is_there_when_it_stops(vad: Vad, talk: bytes)
             assert ear.buffer.start <= begin
         elif isinstance(event, Stopped):
             sound = ear.buffer.take(begin, event.at)
-            assert np.array_equal(sound, all_of_it[begin : event.at])
+            assert np.array_equal(sound, all_of_it[begin : begin + len(sound)])
+            assert begin + len(sound) >= event.speech + 160 * MS  # what the model gets of the silence
             taken += 1
 
     for step in (960, len(talk)):

@@ -455,3 +455,27 @@ def test_every_length_of_speech_and_silence() -> None:
             starts = [event.speech for event in events if isinstance(event, Started)]
             expected = (speech_windows + silence_windows) * WINDOW
             assert all(later - earlier == expected for earlier, later in pairwise(starts))
+
+
+def test_quiet_sound_that_fills_no_window_yet_counts_as_silence() -> None:
+    detector = TurnDetector(ServerVad(silence_duration_ms=500))
+    be_silent(detector, 320)
+    speak(detector, 640)
+    end = detector.position
+    be_silent(detector, 480)
+    assert detector.quiet_until(end + 499 * MS, -70.0) == []
+    assert detector.quiet_until(end + 500 * MS, -10.0) == []  # perhaps he goes on
+    assert detector.quiet_until(end + 510 * MS, -70.0) == [Stopped(end + 500 * MS, end)]
+    assert not detector.speaking
+    assert detector.quiet_until(end + 520 * MS, -70.0) == []
+    (started,) = speak(detector, 64)
+    assert isinstance(started, Started)
+    assert started.at >= end + 500 * MS
+
+
+def test_a_pause_is_told_before_it_ends_a_turn() -> None:
+    detector = TurnDetector(ServerVad(silence_duration_ms=100))
+    speak(detector, 640)
+    end = detector.position
+    be_silent(detector, 64)
+    assert detector.quiet_until(end + 110 * MS, -70.0) == []
