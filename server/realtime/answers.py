@@ -215,7 +215,7 @@ class Answers:
         self._line.cut(answer, answer.playback.samples_sent)
         self._line.play_on(running)
         filler = answer.asked.config.extensions.tool_filler
-        if filler and answer.only_calls and running.aloud and answer.asked.in_conversation:
+        if filler and answer.only_calls and running.aloud and running is self._last:
             self._fill(answer.asked, filler)
 
     def _fill(self, like: ResponseConfig, filler: str) -> None:
