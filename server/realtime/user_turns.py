@@ -182,6 +182,8 @@ class UserTurns:
         """Whether an answer gave way to words, or to a cough: then it goes on, unless somebody speaks again."""
         async with self._weighed:
             words = await self._words_of(samples)
+            if self._answers.left:  # what was begun is done by another connection
+                return
             self._weighing -= 1
             silent = not self._weighing and self._turn is None
             try:
