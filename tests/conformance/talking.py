@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import numpy as np
@@ -49,6 +49,13 @@ class Talk:
                 events.append(valid(json.loads(await self.connection.recv_bytes())))
                 assert events[-1]["type"] != "error" or "error" in kinds, events[-1]
         return events
+
+    async def next(self, kind: str) -> Event:
+        """The next event of a kind that the SDK does not know."""
+        with anyio.fail_after(PATIENCE):
+            while (event := json.loads(await self.connection.recv_bytes()))["type"] != kind:
+                pass
+        return cast(Event, event)
 
     async def say(self, pcm: bytes, silence: float = 1.0) -> None:
         """Speak, and be silent for so many seconds; faster than anybody could."""

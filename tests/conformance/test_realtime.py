@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
+import anyio
 import pytest
 from openai import AsyncOpenAI
 
@@ -190,3 +191,51 @@ async def test_a_secret_for_a_page_opens_the_session_that_it_was_made_for(sdk: A
         talk = Talk(connection)
         created = first(await talk.hear("session.created"), "session.created")["session"]
         assert (created["instructions"], created["output_modalities"]) == ("Be brief.", ["text"])
+
+
+async def test_frames_shown_while_speaking_are_a_video(sdk: AsyncOpenAI) -> None:
+    async with talking(sdk) as talk:
+        for _ in range(3):
+            await talk.send("input_video_buffer.append", image_url=picture())
+        await talk.say(recorded(QUESTION))
+        events = await talk.hear("response.done")
+    item = first(events, "conversation.item.done")["item"]
+    assert item["video"] == {"frames": 3}
+    details = events[-1]["response"]["usage"]["input_token_details"]
+    assert min(details["image_tokens"], details["audio_tokens"]) > 0
+    assert said(events)
+
+
+async def test_words_that_end_a_sentence_end_the_turn(sdk: AsyncOpenAI) -> None:
+    async with talking(sdk) as talk:
+        detection: Any = {"input": {"turn_detection": {"type": "semantic_vad", "eagerness": "low"}}}
+        await talk.connection.session.update(session={"type": "realtime", "audio": detection})
+        await talk.hear("session.updated")
+        await talk.say(recorded(QUESTION), silence=0.4)
+        await talk.hear("input_audio_buffer.speech_started")
+        # In less than the eight seconds of silence that an unfinished sentence would be given.
+        for _ in range(20):
+            await talk.say(b"", silence=0.1)
+            await anyio.sleep(0.1)  # the microphone's time; the judgement takes some of it
+        events = await talk.hear("response.done")
+    assert said(events) == ANSWER
+
+
+async def test_a_session_goes_on_with_another_connection(sdk: AsyncOpenAI) -> None:
+    async with sdk.realtime.connect(model=MODEL) as connection:
+        talk = Talk(connection)
+        session_id = first(await talk.hear("session.created"), "session.created")["session"]["id"]
+        await talk.write("What is two plus three?")
+        await talk.connection.response.create(response=TEXT)
+        events = await talk.hear("response.done")
+        answer, last = said(events), events[-1]["event_id"]
+    async with talking(sdk) as talk:
+        await talk.send("session.resume", session_id=session_id, last_event_id=last)
+        resumed = await talk.next("session.resumed")
+        assert (resumed["session"]["id"], resumed["missed"]) == (session_id, 0)
+        await talk.connection.conversation.item.retrieve(item_id=events[-1]["response"]["output"][0]["id"])
+        (*_, kept) = await talk.hear("conversation.item.retrieved")
+        assert kept["item"]["content"][0]["text"] == answer
+        await talk.write("What day comes after Monday?")
+        await talk.connection.response.create(response=TEXT)
+        assert "Tuesday" in said(await talk.hear("response.done"))
