@@ -234,17 +234,19 @@ async def dialogue(chance: Random) -> None:
     aloud, breaks_off = chance.random() < 0.8, chance.random() < 0.5
     engine, voice = SteppedEngine(chance), SteppedVoice(chance) if aloud else None
     async with driven(engine, voice, session, sessions=store) as first:
-        await talked(Dialogue(first, engine, voice, chance), chance.randrange(1, STEPS) if breaks_off else STEPS)
+        one = Dialogue(first, engine, voice, chance)
+        await talked(one, chance.randrange(1, STEPS) if breaks_off else STEPS)
         if not breaks_off:
-            await ended(Dialogue(first, engine, voice, chance))
+            await ended(one)
     assert all(response.done is not None for response in first.known.responses.values())
     if breaks_off:
         engine, voice = SteppedEngine(chance), SteppedVoice(chance) if aloud else None
         async with driven(engine, voice, sessions=store) as second:
             await resume(second, first)
             assert second.errors == []
-            await talked(Dialogue(second, engine, voice, chance), STEPS // 2)
-            await ended(Dialogue(second, engine, voice, chance))
+            other = Dialogue(second, engine, voice, chance)
+            await talked(other, STEPS // 2)
+            await ended(other)
 
 
 async def talked(dialogue: Dialogue, steps: int) -> None:
