@@ -68,8 +68,7 @@ class UserTurns:
             RequestError: more is buffered than the model can hear.
         """
         try:
-            async for event in self._ear.hear(data):
-                self._take(event)
+            await self._ear.hear(data, self._take)
             self._hear_chunks()
         except BufferFullError as error:
             raise RequestError(str(error), param="audio", code="input_audio_buffer_full") from error
