@@ -50,6 +50,8 @@ class Answers:
         """Wrote to the conversation last."""
         self.interrupted: Interruption | None = None
         """What may have given way to nothing, in a session that wants it to go on then."""
+        self.left = False
+        """Whether nobody listens any more: then nothing begins by itself."""
 
     @property
     def has_spoken(self) -> bool:
@@ -142,6 +144,7 @@ class Answers:
 
     def leave(self) -> Interruption | None:
         """Nobody listens any more. Returns the answer that was being given, as far as it was heard."""
+        self.left = True
         left = self._hush(Ending("client_cancelled"), self._line.waiting) or self.interrupted
         self._hush(Ending("client_cancelled"), [*self._running.values(), *self._line.playing])
         return left
@@ -215,7 +218,7 @@ class Answers:
         self._line.cut(answer, answer.playback.samples_sent)
         self._line.play_on(running)
         filler = answer.asked.config.extensions.tool_filler
-        if filler and answer.only_calls and running.aloud and answer.asked.in_conversation:
+        if filler and answer.only_calls and running.aloud and running is self._last and not self.left:
             self._fill(answer.asked, filler)
 
     def _fill(self, like: ResponseConfig, filler: str) -> None:

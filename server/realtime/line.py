@@ -104,7 +104,7 @@ class Line:
         """It has ended; what was sent of it is still played."""
         answer, now = given.answer, self._shared.clock.now()
         ends = answer.playback.ends(now)
-        if answer.asked.in_conversation:
+        if self._waiting[-1:] == [given]:
             self._silent_after(ends - now)
         if answer.playback.samples_sent:
             self._playing.append(given)

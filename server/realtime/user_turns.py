@@ -19,14 +19,14 @@ from server.realtime.frames import Frames
 from server.realtime.hearing.ear import Ear
 from server.realtime.hearing.endings import probability_of_end
 from server.realtime.hearing.input_buffer import BufferFullError, milliseconds
-from server.realtime.hearing.turn_config import SemanticVad
-from server.realtime.hearing.turns import IdleTimeout, Paused, Resumed, Started, Stopped, TurnEvent
 from server.realtime.ids import new_id
 from server.realtime.item_json import item_json
 from server.realtime.items import Heard, Message
 from server.realtime.outbox import emit_error
 from server.realtime.shared import Shared
+from server.realtime.turn_config import SemanticVad
 from server.realtime.turn_sound import Samples, spoken_part
+from server.realtime.turns import IdleTimeout, Paused, Resumed, Started, Stopped, TurnEvent
 from server.realtime.written_down import WrittenDown
 
 logger = logging.getLogger(__name__)
@@ -181,6 +181,8 @@ class UserTurns:
         """Whether an answer gave way to words, or to a cough: then it goes on, unless somebody speaks again."""
         async with self._weighed:
             words = await self._words_of(samples)
+            if self._answers.left:  # what was begun is done by another connection
+                return
             self._weighing -= 1
             silent = not self._weighing and self._turn is None
             try:

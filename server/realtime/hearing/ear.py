@@ -12,10 +12,10 @@ import numpy as np
 from server.realtime.hearing.echo import EchoGuard
 from server.realtime.hearing.formats import PCM, Incoming, Samples, SoundFormat
 from server.realtime.hearing.input_buffer import InputBuffer
-from server.realtime.hearing.turn_config import TurnConfig
-from server.realtime.hearing.turns import TurnDetector, TurnEvent
 from server.realtime.hearing.vad import Vad
 from server.realtime.hearing.windows import WINDOW, Windows, level_of
+from server.realtime.turn_config import TurnConfig
+from server.realtime.turns import TurnDetector, TurnEvent
 
 _PORTION = 8 * WINDOW
 """Samples of a long append that are heard before their events are told."""

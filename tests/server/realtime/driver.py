@@ -6,11 +6,13 @@ import json
 from base64 import b64encode
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from random import Random
 from typing import Any, cast
 
 import anyio
 import numpy as np
 import numpy.typing as npt
+from anyio.lowlevel import checkpoint
 
 from engine.api import SAMPLE_RATE
 from server.access.limits.allowance import Allowance
@@ -87,6 +89,8 @@ class Driver:
         self._outbox = outbox
         self.events: list[Event] = []
         self.known, self.listener = known or Replayed(), Listener()
+        self.hasty: Random | None = None
+        """How soon the next event follows; None: when nothing is left to do."""
 
     async def say(self, kind: str, **fields: Any) -> list[Event]:
         """Send an event; what comes of it at once."""
@@ -104,7 +108,11 @@ class Driver:
             await self.session.handle(event)
         except (RequestError, FieldError, MediaError) as error:
             emit_error(self.shared.emit, error, event.event_id)
-        await settled()
+        if self.hasty is None:
+            await settled()
+        else:
+            for _ in range(self.hasty.randrange(12)):
+                await checkpoint()
         return self.heard()[before:]
 
     async def append(self, data: bytes) -> list[Event]:
@@ -138,8 +146,8 @@ class Driver:
 
     async def item(self, item_id: str) -> Event:
         """An item as it is now."""
-        *_, retrieved = await self.say("conversation.item.retrieve", item_id=item_id)
-        item: Event = retrieved["item"]
+        await self.say("conversation.item.retrieve", item_id=item_id)
+        item: Event = self.of("conversation.item.retrieved")[-1]["item"]
         return item
 
     def heard(self) -> list[Event]:

@@ -14,6 +14,7 @@ from server.access.limits.allowance import Allowance
 from server.access.limits.memory import MemoryLedger
 from server.access.limits.quota import Quota
 from server.realtime.answers import MAX_AT_ONCE
+from server.realtime.events import ResponseCreate
 from server.realtime.hearing.g711 import decoded
 from server.realtime.playback import LEAD
 from tests.scripted_engine import ScriptedEngine
@@ -32,6 +33,20 @@ def statuses(client: Driver) -> list[str]:
 
 def sent_seconds(client: Driver) -> float:
     return sum(len(b64decode(event["delta"])) for event in client.of("response.output_audio.delta")) / (2 * WIRE_RATE)
+
+
+def asks_again_at_once(client: Driver, engine: ScriptedEngine) -> None:
+    """Have the client ask for another answer, which is long, before the end of the first one has been dealt with."""
+    emit, asked = client.shared.emit, list[str]()
+
+    def emitted(kind: str, /, **fields: Any) -> None:
+        emit(kind, **fields)
+        if kind == "response.done" and not asked:
+            asked.append(kind)
+            engine.deltas, engine.finish = list(WORDS), engine.finish | {"finish_reason": "stop"}
+            client.shared.group.start_soon(client.session.handle, ResponseCreate(response={}))
+
+    client.shared.emit = emitted
 
 
 async def test_one_answer_at_a_time_writes_to_the_conversation() -> None:
@@ -202,6 +217,19 @@ async def test_a_next_answer_is_heard_after_the_one_before() -> None:
         stopped = client.of("output_audio_buffer.stopped")
         assert stopped[0]["response_id"] == first["response"]["id"]
         assert len(stopped) == 2
+
+
+async def test_who_asks_at_once_is_not_taken_to_be_idle() -> None:
+    engine = ScriptedEngine(["Yes."])
+    session = {"audio": {"input": {"turn_detection": {"type": "server_vad", "idle_timeout_ms": 5000}}}}
+    async with driven(engine, voice(), session) as client:
+        asks_again_at_once(client, engine)
+        await client.ask("Count!")
+        await client.speak(6.0, 0)
+        assert client.of("input_audio_buffer.timeout_triggered") == []
+        assert len(client.of("response.created")) == 2
+        await client.speak(8.0, 0)
+        assert len(client.of("input_audio_buffer.timeout_triggered")) == 1
 
 
 async def test_silence_on_demand() -> None:

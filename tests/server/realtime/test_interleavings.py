@@ -9,6 +9,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from anyio.lowlevel import checkpoint
 
 from server.realtime.durable.memory import MemorySessions
 from server.realtime.item_json import item_json
@@ -44,6 +45,7 @@ class Dialogue:
 
     def __init__(self, client: Driver, engine: SteppedEngine, voice: SteppedVoice | None, chance: Random) -> None:
         self.client, self.engine, self.voice, self.chance = client, engine, voice, chance
+        client.hasty = chance if chance.random() < 0.5 else None
         self._beside = ["text"] if voice is None or chance.random() < 0.7 else ["audio"]
 
     def choose(self) -> Step:
@@ -84,13 +86,20 @@ class Dialogue:
 
     async def token(self) -> None:
         self.engine.steps.step()
-        await self.client.wait(0)
+        await self._go_on()
 
     async def chunk(self) -> None:
         if self.voice is not None:
             for _ in range(self.chance.choice([1, 4, 12])):
                 self.voice.steps.step()
-                await self.client.wait(0)
+                await self._go_on()
+
+    async def _go_on(self) -> None:
+        """Until nothing is left to do, or not as long."""
+        if self.client.hasty is None:
+            await self.client.wait(0)
+        for _ in range(self.chance.randrange(12)):
+            await checkpoint()
 
     async def let_time_pass(self) -> None:
         await self.client.wait(self.chance.choice([0.03, 0.1, 0.5, 2.0]))
@@ -148,6 +157,7 @@ class Dialogue:
 
     def check(self) -> None:
         """What is so at any time."""
+        self.client.heard()
         known, conversation = self.client.known, self.client.shared.conversation
         assert len(known.active) <= 1
         assert known.order == [item.id for item in conversation.items]
@@ -224,17 +234,19 @@ async def dialogue(chance: Random) -> None:
     aloud, breaks_off = chance.random() < 0.8, chance.random() < 0.5
     engine, voice = SteppedEngine(chance), SteppedVoice(chance) if aloud else None
     async with driven(engine, voice, session, sessions=store) as first:
-        await talked(Dialogue(first, engine, voice, chance), chance.randrange(1, STEPS) if breaks_off else STEPS)
+        one = Dialogue(first, engine, voice, chance)
+        await talked(one, chance.randrange(1, STEPS) if breaks_off else STEPS)
         if not breaks_off:
-            await ended(Dialogue(first, engine, voice, chance))
+            await ended(one)
     assert all(response.done is not None for response in first.known.responses.values())
     if breaks_off:
         engine, voice = SteppedEngine(chance), SteppedVoice(chance) if aloud else None
         async with driven(engine, voice, sessions=store) as second:
             await resume(second, first)
             assert second.errors == []
-            await talked(Dialogue(second, engine, voice, chance), STEPS // 2)
-            await ended(Dialogue(second, engine, voice, chance))
+            other = Dialogue(second, engine, voice, chance)
+            await talked(other, STEPS // 2)
+            await ended(other)
 
 
 async def talked(dialogue: Dialogue, steps: int) -> None:
@@ -246,6 +258,7 @@ async def talked(dialogue: Dialogue, steps: int) -> None:
 async def ended(dialogue: Dialogue) -> None:
     """Whatever happened: all comes to its end, and the next question is answered."""
     client, engine, voice = dialogue.client, dialogue.engine, dialogue.voice
+    client.hasty = None
     for part in (engine, voice):
         if part is not None:
             part.steps.let_go()

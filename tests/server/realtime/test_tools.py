@@ -10,6 +10,7 @@ import pytest
 
 from tests.scripted_engine import Delta, ScriptedEngine
 from tests.server.realtime.driver import Driver, driven
+from tests.server.realtime.test_answers import asks_again_at_once
 from tests.server.realtime.test_barge_in import steady
 from tests.server.realtime.test_conversing import WORDS, voice
 
@@ -157,6 +158,17 @@ async def test_who_speaks_up_silences_that_too() -> None:
         assert client.of("response.done")[1]["response"]["status"] == "cancelled"
         assert len(client.of("output_audio_buffer.cleared")) == 1
         assert client.of("conversation.item.truncated") == []
+
+
+async def test_nothing_is_said_meanwhile_if_there_is_no_meanwhile() -> None:
+    """A client may ask for the next answer before the end of the last one has been dealt with."""
+    engine, speaker = calling(), steady()
+    async with driven(engine, speaker, filled()) as client:
+        asks_again_at_once(client, engine)
+        await client.ask("Is it warm in Rome?")
+        await client.wait(10)
+        assert FILLER not in speaker.said
+        assert [event["response"]["status"] for event in client.of("response.done")] == ["completed"] * 2
 
 
 @pytest.mark.parametrize("said", [["Let me look."], []])

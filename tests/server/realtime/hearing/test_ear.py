@@ -14,9 +14,9 @@ from server.realtime.hearing.ear import Ear
 from server.realtime.hearing.formats import PCM, PCM_16K, PCMA, PCMU, SoundFormat
 from server.realtime.hearing.g711 import encoded
 from server.realtime.hearing.input_buffer import MAX_SAMPLES, BufferFullError
-from server.realtime.hearing.turn_config import SemanticVad, ServerVad
-from server.realtime.hearing.turns import IdleTimeout, Paused, Resumed, Started, Stopped, TurnEvent
 from server.realtime.hearing.vad import Vad
+from server.realtime.turn_config import SemanticVad, ServerVad
+from server.realtime.turns import IdleTimeout, Paused, Resumed, Started, Stopped, TurnEvent
 from tests.server.realtime.hearing.speech import Sound, Speech, noisy, pcm, seconds
 from tts.voice import WIRE_RATE
 

@@ -9,10 +9,10 @@ from engine.api import SAMPLE_RATE
 from server.realtime.hearing.ear import Ear
 from server.realtime.hearing.echo import EchoGuard
 from server.realtime.hearing.formats import PCM_16K
-from server.realtime.hearing.turn_config import ServerVad
-from server.realtime.hearing.turns import Started, TurnEvent
 from server.realtime.hearing.vad import Vad
 from server.realtime.hearing.windows import FRAMES, WINDOW
+from server.realtime.turn_config import ServerVad
+from server.realtime.turns import Started, TurnEvent
 from tests.server.realtime.hearing.speech import Sound, Speech, at_level, echoed, mixed, noisy, pcm
 from tts.voice import WIRE_RATE
 
