@@ -76,8 +76,11 @@ def counted_messages(receive: Receive, allowance: Allowance, check: Callable[[],
             if anyio.current_time() >= checked + CHECK_SECONDS:
                 await check()
                 checked = anyio.current_time()
-            said = message.get("bytes") or (message.get("text") or "").encode()
-            await allowance.read(len(said))
+            await allowance.read(_size(message.get("bytes") or message.get("text") or ""))
         return message
 
     return next_message
+
+
+def _size(said: bytes | str) -> int:
+    return len(said.encode()) if isinstance(said, str) and not said.isascii() else len(said)

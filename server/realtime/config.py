@@ -13,7 +13,7 @@ from typing import Any, Literal
 from server.audio.transcription_form import LISTENING_MODELS
 from server.errors import RequestError
 from server.realtime.hearing.formats import PCM, SoundFormat
-from server.realtime.hearing.turn_config import ServerVad, TurnConfig
+from server.realtime.turn_config import ServerVad, TurnConfig
 
 Kind = Literal["realtime", "transcription"]
 Modality = Literal["audio", "text"]

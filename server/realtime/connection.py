@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from contextlib import AbstractAsyncContextManager, suppress
-from math import inf
 from typing import Protocol
 
 import anyio
@@ -19,6 +18,7 @@ from server.media.errors import MediaError
 from server.realtime.durable.store import TakenOverError
 from server.realtime.events import ClientEvent, EventError, client_event
 from server.realtime.outbox import Outbox, emit_error
+from server.realtime.patience import Patience
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +54,7 @@ class Connection:
     def __init__(self, websocket: WebSocket, outbox: Outbox) -> None:
         """The WebSocket has been accepted."""
         self._websocket, self._outbox = websocket, outbox
+        self._idle, self._sending = Patience(IDLE_SECONDS), Patience(SEND_SECONDS)
 
     async def run(self, session: AbstractAsyncContextManager[Core]) -> None:
         """Serve. Cancelling it ends the session and everything that it has begun.
@@ -65,6 +66,8 @@ class Connection:
             async with anyio.create_task_group() as group:
                 group.start_soon(self._write, name="writer")
                 group.start_soon(self._drop_if_behind, name="slow reader")
+                group.start_soon(self._drop_if_stuck, name="stuck reader")
+                group.start_soon(self._drop_if_idle, name="idle client")
                 async with session as core:
                     with anyio.move_on_after(LONGEST_SECONDS):
                         await self._read(core)
@@ -75,17 +78,14 @@ class Connection:
             await self._close(_first(errors))
 
     async def _read(self, session: Core) -> None:
-        # One scope, whose end is moved: a scope for every message costs as much as reading it.
-        with anyio.CancelScope() as idle:
-            while True:
-                idle.deadline = anyio.current_time() + IDLE_SECONDS
-                message = await self._message()
-                idle.deadline = inf
-                if isinstance(message, LimitError):
-                    emit_error(self._outbox.emit, message)
-                else:
-                    await self._take(message, session)
-        raise _ClosedError(1001, "session_idle_timeout", "Nothing came from the client for too long.")
+        while True:
+            self._idle.begin()
+            message = await self._message()
+            self._idle.end()
+            if isinstance(message, LimitError):
+                emit_error(self._outbox.emit, message)
+            else:
+                await self._take(message, session)
 
     async def _take(self, message: str | None, session: Core) -> None:
         try:
@@ -113,14 +113,21 @@ class Connection:
 
     async def _write(self) -> None:
         async for event in self._outbox.events():
-            with anyio.move_on_after(SEND_SECONDS) as late:
-                await self._websocket.send_text(event)
-            if late.cancelled_caught:
-                raise _ClosedError(1008, "client_too_slow")
+            self._sending.begin()
+            await self._websocket.send_text(event)
+            self._sending.end()
 
     async def _drop_if_behind(self) -> None:
         await self._outbox.overrun.wait()
         raise _ClosedError(1008, "client_too_slow")
+
+    async def _drop_if_stuck(self) -> None:
+        await self._sending.out()
+        raise _ClosedError(1008, "client_too_slow")
+
+    async def _drop_if_idle(self) -> None:
+        await self._idle.out()
+        raise _ClosedError(1001, "session_idle_timeout", "Nothing came from the client for too long.")
 
     async def _close(self, why: _ClosedError) -> None:
         with suppress(RuntimeError), anyio.move_on_after(_CLOSE_SECONDS, shield=True):

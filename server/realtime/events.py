@@ -29,6 +29,7 @@ from server.realtime.shapes import check, check_item, check_response, check_sess
 
 MAX_APPEND = 15 * 2**20
 """Bytes of sound in one event, as at OpenAI."""
+_APPEND = "input_audio_buffer.append"
 _MAX_BASE64 = 4 * (MAX_APPEND // 3)
 
 
@@ -184,7 +185,7 @@ class _ResponseCreate(_Shape):
 _EVENTS: dict[str, tuple[type[ClientEvent], type[BaseModel]]] = {
     "session.update": (SessionUpdate, _SessionUpdate),
     "session.resume": (SessionResume, _SessionResume),
-    "input_audio_buffer.append": (InputAudioAppend, InputAudioBufferAppendEvent),
+    _APPEND: (InputAudioAppend, InputAudioBufferAppendEvent),
     "input_audio_buffer.commit": (InputAudioCommit, InputAudioBufferCommitEvent),
     "input_audio_buffer.clear": (InputAudioClear, InputAudioBufferClearEvent),
     "output_audio_buffer.clear": (OutputAudioClear, OutputAudioBufferClearEvent),
@@ -215,7 +216,7 @@ def client_event(raw: str | None) -> ClientEvent:
     given = _object(raw)
     event_id = given.get("event_id")
     try:
-        return _event(given)
+        return _append(given) or _event(given)
     except RequestError as error:
         raise EventError(error, event_id if isinstance(event_id, str) else None) from error
 
@@ -253,6 +254,15 @@ def _object(raw: str | None) -> dict[str, Any]:
     if not isinstance(given, dict):
         raise EventError(RequestError("An event is a JSON object.", code="invalid_json"), None)
     return given
+
+
+def _append(given: dict[str, Any]) -> InputAudioAppend | None:
+    """Nearly all that a client says, if it is well formed: the SDK's model takes longer to say so than all else."""
+    audio, name = given.get("audio"), given.get("event_id")
+    fields = 2 if name is None else 3
+    if given.get("type") != _APPEND or len(given) != fields or type(audio) is not str:
+        return None
+    return InputAudioAppend(audio=sound_of(audio), event_id=name) if name is None or type(name) is str else None
 
 
 def _event(given: dict[str, Any]) -> ClientEvent:

@@ -23,7 +23,7 @@ from server.realtime.config import (
     default_detection,
 )
 from server.realtime.hearing.formats import SoundFormat
-from server.realtime.hearing.turn_config import SemanticVad, ServerVad, TurnConfig
+from server.realtime.turn_config import SemanticVad, ServerVad, TurnConfig
 from tts.voice import WIRE_RATE
 
 MAX_OUTPUT_TOKENS = 4096

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from server.realtime.config import Config, NamedTool, Retention, Tool, Transcription, Truncation
 from server.realtime.hearing.formats import SoundFormat
-from server.realtime.hearing.turn_config import ServerVad, TurnConfig
+from server.realtime.turn_config import ServerVad, TurnConfig
 
 Json = dict[str, Any]
 

@@ -13,7 +13,7 @@ Samples = npt.NDArray[np.int16]
 """Mono at SAMPLE_RATE, `[samples]`."""
 
 TAIL_SECONDS = 0.16
-"""Kept behind the last speech, for fading ends: what has been heard of a pause when it is told (`hearing.turns`)."""
+"""Kept behind the last speech, for fading ends: what has been heard of a pause when it is told (`realtime.turns`)."""
 
 _TAIL = round(TAIL_SECONDS * SAMPLE_RATE)
 

@@ -19,14 +19,14 @@ from server.realtime.frames import Frames
 from server.realtime.hearing.ear import Ear
 from server.realtime.hearing.endings import probability_of_end
 from server.realtime.hearing.input_buffer import BufferFullError, milliseconds
-from server.realtime.hearing.turn_config import SemanticVad
-from server.realtime.hearing.turns import IdleTimeout, Paused, Resumed, Started, Stopped, TurnEvent
 from server.realtime.ids import new_id
 from server.realtime.item_json import item_json
 from server.realtime.items import Heard, Message
 from server.realtime.outbox import emit_error
 from server.realtime.shared import Shared
+from server.realtime.turn_config import SemanticVad
 from server.realtime.turn_sound import Samples, spoken_part
+from server.realtime.turns import IdleTimeout, Paused, Resumed, Started, Stopped, TurnEvent
 from server.realtime.written_down import WrittenDown
 
 logger = logging.getLogger(__name__)
@@ -68,8 +68,7 @@ class UserTurns:
             RequestError: more is buffered than the model can hear.
         """
         try:
-            async for event in self._ear.hear(data):
-                self._take(event)
+            await self._ear.hear(data, self._take)
             self._hear_chunks()
         except BufferFullError as error:
             raise RequestError(str(error), param="audio", code="input_audio_buffer_full") from error

@@ -5,25 +5,23 @@ Joins the parts of this package; knows no reply but its sound, and no event of t
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from itertools import groupby
+from collections.abc import Callable
 
 import numpy as np
 
 from server.realtime.hearing.echo import EchoGuard
 from server.realtime.hearing.formats import PCM, Incoming, Samples, SoundFormat
 from server.realtime.hearing.input_buffer import InputBuffer
-from server.realtime.hearing.turn_config import TurnConfig
-from server.realtime.hearing.turns import TurnDetector, TurnEvent
 from server.realtime.hearing.vad import Vad
-from server.realtime.hearing.windows import WINDOW, Windows, decibels, level_of, powers
+from server.realtime.hearing.windows import WINDOW, Windows, level_of
+from server.realtime.turn_config import TurnConfig
+from server.realtime.turns import TurnDetector, TurnEvent
 
 _PORTION = 8 * WINDOW
 """Samples of a long append that are heard before their events are told."""
-_MUTE_LEVEL = -85.0
-"""dB of full scale: nothing, or a last bit that flickers. Every room is louder."""
-_MUTED = 16
-"""Windows of it, half a second, after which the model has nothing to remember."""
+_NONE: Samples = np.empty(0, np.int16)
+
+Tell = Callable[[TurnEvent], None]
 
 
 class Ear:
@@ -34,66 +32,43 @@ class Ear:
         """`turns` None: the client says when a turn ends."""
         self.buffer = InputBuffer()
         self._vad, self._format = vad, format
-        self._incoming, self._windows, self._late = Incoming(format), Windows(), np.empty(0, np.int16)
-        self._guard, self._stream, self._mute = EchoGuard(), vad.stream(), 0
+        self._incoming, self._windows, self._late = Incoming(format), Windows(), _NONE
+        self._guard, self._stream = EchoGuard(), vad.stream()
         self._detector = None if turns is None else TurnDetector(turns)
         self._playing = False
 
-    async def hear(self, data: bytes) -> AsyncGenerator[TurnEvent, None]:
+    async def hear(self, data: bytes, tell: Tell) -> None:
         """Take bytes, cut anywhere. Each event is told while the sound that it is about is still in `buffer`, and
         before the sound after it is judged.
 
-        Cancelling it, or closing it early, is for a session that ends: its events and its time would no longer agree.
+        Cancelling it is for a session that ends: its events and its time would no longer agree.
 
         Raises:
             BufferFullError: nobody ends the turn, and `data` is more than the model can hear. Time stands still.
         """
-        samples = np.concatenate((self._late, self._incoming.feed(data)))
-        self._late = samples[:0]
-        if self._detector is None:
+        samples, detector = self._incoming.feed(data), self._detector
+        if len(self._late):
+            samples, self._late = np.concatenate((self._late, samples)), _NONE
+        if detector is None:
             self._keep(samples)
             return
         for start in range(0, len(samples), _PORTION):
             windows = self._keep(samples[start : start + _PORTION])
-            async for event in self._judge(self._detector, windows):
-                yield event
-            self.buffer.forget(self._detector.earliest)
-        for event in self._quiet(self._detector):
-            yield event
+            for window in await self._vad.hear(self._stream, windows):
+                self._guard.hears(detector.position, window.frames)
+                echo = detector.is_speech(window.probability) and self._guard.is_echo()
+                for event in detector.feed(window.probability, window.level, echo=echo):
+                    tell(event)
+            self.buffer.forget(detector.earliest)
+        if detector.pauses:
+            for event in self._quiet(detector):
+                tell(event)
 
     def _quiet(self, detector: TurnDetector) -> list[TurnEvent]:
         """What comes of the sound that is held back, or fills no window yet, being quiet."""
-        if not detector.pauses:
-            return []
         at = self.buffer.end + self._incoming.held
         last = self._incoming.last(at - detector.position)
         return detector.quiet_until(at, level_of(last)) if len(last) else []
-
-    async def _judge(self, detector: TurnDetector, windows: Samples) -> AsyncGenerator[TurnEvent, None]:
-        power = powers(windows)
-        levels = decibels(power.mean(axis=1)).tolist()
-        probabilities = await self._probabilities(windows, levels)
-        for probability, level, frames in zip(probabilities, levels, decibels(power), strict=True):
-            self._guard.hears(detector.position, frames)
-            echo = detector.is_speech(probability) and self._guard.is_echo()
-            for event in detector.feed(probability, level, echo=echo):
-                yield event
-
-    async def _probabilities(self, windows: Samples, levels: list[float]) -> list[float]:
-        """Those of a microphone that has been muted for a while are zero, and cost nothing."""
-        result: list[float] = []
-        for muted, run in groupby(map(self._muted, levels)):
-            count = len(list(run))
-            if muted:
-                self._stream = self._vad.stream()
-                result += [0.0] * count
-            else:
-                result += await self._vad.probabilities(self._stream, windows[len(result) :][:count])
-        return result
-
-    def _muted(self, level: float) -> bool:
-        self._mute = self._mute + 1 if level < _MUTE_LEVEL else 0
-        return self._mute > _MUTED
 
     def _keep(self, samples: Samples) -> Samples:
         self.buffer.append(samples)

@@ -12,6 +12,8 @@ from tts.voice import WIRE_RATE
 _WIRE_FRAME = FRAME * WIRE_RATE // SAMPLE_RATE
 _DECAY = 1.0
 """dB a frame by which the sound of a room falls: 60 dB in half a second."""
+_UNMEASURED = WIRE_RATE
+"""Samples that may wait to be measured: nobody asks while nobody speaks, and much at once costs little more."""
 
 
 class Envelope:
@@ -21,7 +23,10 @@ class Envelope:
     def __init__(self) -> None:
         self._first = self._next = 0
         """Number of the first frame kept, and position of the next sample, in samples at WIRE_RATE."""
-        self._rest = np.empty(0, np.int16)
+        self._rest: list[npt.NDArray[np.int16]] = []
+        """Sound up to `_next` that was not measured yet."""
+        self._waiting = 0
+        """Samples of it."""
         self._dry: list[float] = []
         self._wet: list[float] = []
 
@@ -32,43 +37,55 @@ class Envelope:
         if abs(at - self._next) >= _WIRE_FRAME:
             self._jump(at)
         self._next += len(samples)
-        samples = np.concatenate((self._rest, samples))
-        count = len(samples) // _WIRE_FRAME
-        self._rest = samples[count * _WIRE_FRAME :]
-        if count:
-            frames = samples[: count * _WIRE_FRAME].reshape(count, _WIRE_FRAME)
-            power = np.mean(np.square(frames, dtype=np.float64), axis=1) / 32768**2
-            self._extend(decibels(power).tolist())
+        self._rest.append(samples)
+        self._waiting += len(samples)
+        if self._waiting >= _UNMEASURED:
+            self._measure()
 
     def cut(self, frame: int) -> None:
         """Nothing is played from this frame on."""
+        self._measure()
         keep = max(frame - self._first, 0)
         if keep < len(self._dry):
             del self._dry[keep:], self._wet[keep:]
-            self._rest = self._rest[:0]
+            self._rest, self._waiting = [], 0
             self._next = (self._first + keep) * _WIRE_FRAME
 
     def forget(self, before: int) -> None:
         """Frames before this one are not asked for any more."""
+        if before * _WIRE_FRAME >= self._next:
+            self._measure()
         count = min(max(before - self._first, 0), len(self._dry))
         del self._dry[:count], self._wet[:count]
         self._first += count
 
     def dry(self, start: int, end: int) -> Levels:
         """Frames from `start` to before `end`, `[end - start]`."""
+        self._measure()
         return self._slice(self._dry, start, end)
 
     def wet(self, start: int, end: int) -> Levels:
         """The same as a room has it, in which sound dies slowly."""
+        self._measure()
         return self._slice(self._wet, start, end)
 
     def _jump(self, at: int) -> None:
         frame = at // _WIRE_FRAME
         self.cut(frame)
-        self._rest, self._next = self._rest[:0], frame * _WIRE_FRAME
+        self._rest, self._waiting, self._next = [], 0, frame * _WIRE_FRAME
         if not self._dry:
             self._first = frame
         self._extend([SILENT] * (frame - self._first - len(self._dry)))
+
+    def _measure(self) -> None:
+        count = self._waiting // _WIRE_FRAME
+        if not count:
+            return
+        samples = np.concatenate(self._rest)
+        self._rest, self._waiting = [samples[count * _WIRE_FRAME :]], len(samples) - count * _WIRE_FRAME
+        frames = samples[: count * _WIRE_FRAME].reshape(count, _WIRE_FRAME).astype(np.float64)
+        power = np.einsum("fs,fs->f", frames, frames) / (_WIRE_FRAME * 32768**2)
+        self._extend(decibels(power).tolist())
 
     def _extend(self, dry: list[float]) -> None:
         last = self._wet[-1] if self._wet else SILENT

@@ -27,7 +27,8 @@ from server.realtime.conversation import Conversation
 from server.realtime.durable.memory import MemorySessions
 from server.realtime.durable.store import SessionStore
 from server.realtime.events import EventError, client_event
-from server.realtime.hearing.vad import Vad, VadStream
+from server.realtime.hearing.vad import Vad, VadStream, Window
+from server.realtime.hearing.windows import decibels, powers
 from server.realtime.messages import messages
 from server.realtime.outbox import Outbox, emit_error
 from server.realtime.session import Session
@@ -56,8 +57,9 @@ class ScriptedActivity:
     def stream(self) -> VadStream:
         return VadStream()
 
-    async def probabilities(self, _: VadStream, windows: npt.NDArray[np.int16]) -> list[float]:
-        return [1.0 if np.abs(window).max() >= LOUD else 0.0 for window in windows]
+    async def hear(self, _: VadStream, windows: npt.NDArray[np.int16]) -> list[Window]:
+        power, loud = powers(windows), np.abs(windows).max(axis=1) >= LOUD
+        return list(map(Window, loud.astype(float).tolist(), decibels(power.mean(axis=1)).tolist(), decibels(power)))
 
 
 class Letterbox(Outbox):

@@ -56,6 +56,19 @@ def refusal(event: object) -> dict[str, Any]:
     return error
 
 
+@pytest.mark.parametrize(
+    "more", [{"more": 1}, {"event_id": 1}, {"event_id": "mine", "more": 1}, {"audio": 1}, {"type": 1}]
+)
+def test_sound_is_taken_as_strictly_as_all_else(more: dict[str, Any]) -> None:
+    sound = {"type": "input_audio_buffer.append", "audio": "AAEC"}
+    for event_id in (None, "mine"):
+        assert client_event(json.dumps(sound | {"event_id": event_id})) == events.InputAudioAppend(
+            audio=b"\0\1\2", event_id=event_id
+        )
+    (wrong,) = more.keys() - {"event_id"} or more
+    assert refusal(sound | more)["param"] == wrong
+
+
 @pytest.mark.parametrize(("event", "meant"), CASES, ids=[event["type"] for event, _ in CASES])
 def test_events_are_read(event: dict[str, Any], meant: events.ClientEvent) -> None:
     assert client_event(json.dumps(event)) == meant

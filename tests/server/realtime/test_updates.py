@@ -23,8 +23,8 @@ from server.realtime.config import (
 )
 from server.realtime.events import EventError
 from server.realtime.hearing.formats import SoundFormat
-from server.realtime.hearing.turn_config import SemanticVad, ServerVad
 from server.realtime.shown import fields_of
+from server.realtime.turn_config import SemanticVad, ServerVad
 from server.realtime.updates import for_response, updated
 from tests.server.realtime.asking import FACTS, asked, response, shown
 

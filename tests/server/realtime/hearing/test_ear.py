@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
 from itertools import product
 from typing import Any
 
@@ -15,9 +14,9 @@ from server.realtime.hearing.ear import Ear
 from server.realtime.hearing.formats import PCM, PCM_16K, PCMA, PCMU, SoundFormat
 from server.realtime.hearing.g711 import encoded
 from server.realtime.hearing.input_buffer import MAX_SAMPLES, BufferFullError
-from server.realtime.hearing.turn_config import SemanticVad, ServerVad
-from server.realtime.hearing.turns import IdleTimeout, Paused, Resumed, Started, Stopped, TurnEvent
 from server.realtime.hearing.vad import Vad
+from server.realtime.turn_config import SemanticVad, ServerVad
+from server.realtime.turns import IdleTimeout, Paused, Resumed, Started, Stopped, TurnEvent
 from tests.server.realtime.hearing.speech import Sound, Speech, noisy, pcm, seconds
 from tts.voice import WIRE_RATE
 
@@ -37,7 +36,7 @@ SENTENCES = (
 async def events_of(ear: Ear, data: bytes, step: int = 640) -> list[TurnEvent]:
     events: list[TurnEvent] = []
     for at in range(0, len(data), step):
-        events += [event async for event in ear.hear(data[at : at + step])]
+        await ear.hear(data[at : at + step], events.append)
     return events
 
 
@@ -77,14 +76,14 @@ async def test_noise_and_silence_are_no_turns(vad: Vad) -> None:
 
 async def test_a_muted_microphone_costs_nothing(vad: Vad, speech: Speech, monkeypatch: pytest.MonkeyPatch) -> None:
     heard = 0
-    real = vad._hear
+    real = vad._infer
 
-    def counting(calls: list[Any]) -> None:
+    def counting(sound: Any, state: Any) -> Any:
         nonlocal heard
-        heard += sum(len(call.next) for call in calls)
-        real(calls)
+        heard += len(sound)
+        return real(sound, state)
 
-    monkeypatch.setattr(vad, "_hear", counting)
+    monkeypatch.setattr(vad, "_infer", counting)
     said = await speech.say(*SENTENCES[0])
     sound = np.concatenate((seconds(10), said, seconds(10)))
     (started, *_, stopped) = await events_of(Ear(vad, PCM_16K, ServerVad()), pcm(sound))
@@ -108,7 +107,7 @@ async def talk(speech: Speech) -> bytes:
     "config", [ServerVad(), ServerVad(threshold=0.8, silence_duration_ms=200), SemanticVad("high")]
 )
 async def test_any_cut_gives_the_same_turns(vad: Vad, talk: bytes, config: ServerVad | SemanticVad) -> None:
-    whole = [event async for event in Ear(vad, PCM, config).hear(talk)]
+    whole = await events_of(Ear(vad, PCM, config), talk, len(talk))
     assert {type(event) for event in whole} >= {Started, Paused, Stopped}
     for step in (101, 960, 4800, 48_001, 99_999):
         assert await events_of(Ear(vad, PCM, config), talk, step) == whole
@@ -119,18 +118,23 @@ async def test_the_sound_of_a_turn_is_there_when_it_stops(vad: Vad, talk: bytes)
     whole = Ear(vad, PCM)
     assert await events_of(whole, talk) == []
     all_of_it = whole.commit()
+    begin, taken = 0, 0
+
+    def take(event: TurnEvent) -> None:
+        nonlocal begin, taken
+        if isinstance(event, Started):
+            begin = event.at
+            assert ear.buffer.start <= begin
+        elif isinstance(event, Stopped):
+            sound = ear.buffer.take(begin, event.at)
+            assert np.array_equal(sound, all_of_it[begin : begin + len(sound)])
+            assert begin + len(sound) >= event.speech + 160 * MS  # what the model gets of the silence
+            taken += 1
+
     for step in (960, len(talk)):
-        ear, begin, taken = Ear(vad, PCM, ServerVad()), 0, 0
+        ear, taken = Ear(vad, PCM, ServerVad()), 0
         for at in range(0, len(talk), step):
-            async for event in ear.hear(talk[at : at + step]):
-                if isinstance(event, Started):
-                    begin = event.at
-                    assert ear.buffer.start <= begin
-                elif isinstance(event, Stopped):
-                    sound = ear.buffer.take(begin, event.at)
-                    assert np.array_equal(sound, all_of_it[begin : begin + len(sound)])
-                    assert begin + len(sound) >= event.speech + 160 * MS  # what the model gets of the silence
-                    taken += 1
+            await ear.hear(talk[at : at + step], take)
         assert taken == 2
         assert ear.buffer.end - ear.buffer.start < SAMPLE_RATE
 
@@ -207,14 +211,17 @@ async def test_one_hears_nothing_while_idle_and_is_told(vad: Vad) -> None:
     ear.playback_began()
     assert await events_of(ear, bytes(2 * SAMPLE_RATE)) == []
     ear.playback_ended(ear.buffer.end)
-    told = False
-    async for event in ear.hear(bytes(4 * SAMPLE_RATE)):
+    told = 0
+
+    def take(event: TurnEvent) -> None:
+        nonlocal told
+        told += 1
         assert isinstance(event, IdleTimeout)
         assert event.start == SAMPLE_RATE
         assert len(ear.buffer.take(event.start, event.end)) == event.end - event.start >= SAMPLE_RATE
-        assert not told
-        told = True
-    assert told
+
+    await ear.hear(bytes(4 * SAMPLE_RATE), take)
+    assert told == 1
 
 
 async def test_a_judged_pause_ends_the_turn_sooner(vad: Vad, speech: Speech) -> None:
@@ -222,15 +229,12 @@ async def test_a_judged_pause_ends_the_turn_sooner(vad: Vad, speech: Speech) -> 
     lengths = []
     for probability in (0.0, 1.0):
         ear = Ear(vad, PCM_16K, SemanticVad())
-        async for event in hearing(ear, said):
-            if isinstance(event, Paused):
-                ear.judged(event.pause, probability)
-            if isinstance(event, Stopped):
-                lengths.append(event.at - event.speech)
+        for at in range(0, len(said), 640):
+            events: list[TurnEvent] = []
+            await ear.hear(said[at : at + 640], events.append)
+            for event in events:
+                if isinstance(event, Paused):
+                    ear.judged(event.pause, probability)
+                if isinstance(event, Stopped):
+                    lengths.append(event.at - event.speech)
     assert lengths == [4000 * MS, 320 * MS]
-
-
-async def hearing(ear: Ear, data: bytes) -> AsyncGenerator[TurnEvent, None]:
-    for at in range(0, len(data), 640):
-        async for event in ear.hear(data[at : at + 640]):
-            yield event

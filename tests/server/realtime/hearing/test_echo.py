@@ -9,10 +9,10 @@ from engine.api import SAMPLE_RATE
 from server.realtime.hearing.ear import Ear
 from server.realtime.hearing.echo import EchoGuard
 from server.realtime.hearing.formats import PCM_16K
-from server.realtime.hearing.turn_config import ServerVad
-from server.realtime.hearing.turns import Started
 from server.realtime.hearing.vad import Vad
 from server.realtime.hearing.windows import FRAMES, WINDOW
+from server.realtime.turn_config import ServerVad
+from server.realtime.turns import Started, TurnEvent
 from tests.server.realtime.hearing.speech import Sound, Speech, at_level, echoed, mixed, noisy, pcm
 from tts.voice import WIRE_RATE
 
@@ -36,9 +36,9 @@ async def starts(vad: Vad, reply: Sound, microphone: Sound, ear: Ear | None = No
             ear.played(begin + at, played[sent : sent + 3 * PIECE])
             if sent + 3 * PIECE >= len(played):
                 ear.playback_ended(begin + LEAD + len(reply))
-        async for event in ear.hear(heard[2 * at : 2 * (at + PIECE)]):
-            if isinstance(event, Started):
-                said.append(ear.buffer.end - begin)
+        events: list[TurnEvent] = []
+        await ear.hear(heard[2 * at : 2 * (at + PIECE)], events.append)
+        said += [ear.buffer.end - begin for event in events if isinstance(event, Started)]
     return said
 
 

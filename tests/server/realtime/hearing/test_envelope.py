@@ -78,7 +78,9 @@ def test_what_is_forgotten_takes_no_room() -> None:
     assert (played.dry(990, 1000) > -20).all()
     played.forget(5000)
     played.add(7000 * FRAME, sound(WIRE_FRAME))
+    assert played.dry(7000, 7001)[0] > -20
     assert len(played._dry) == 1
+    assert len(played._rest[0]) == 0
 
 
 @given(st.lists(st.integers(0, 1500), max_size=12))

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.api import MAX_SOUND_SECONDS, SAMPLE_RATE
-from server.realtime.hearing.turn_config import Eagerness, SemanticVad, ServerVad, TurnConfig
-from server.realtime.hearing.turns import (
+from server.realtime.hearing.windows import WINDOW
+from server.realtime.turn_config import Eagerness, SemanticVad, ServerVad, TurnConfig
+from server.realtime.turns import (
     IdleTimeout,
     Paused,
     Resumed,
@@ -19,7 +20,6 @@ from server.realtime.hearing.turns import (
     TurnDetector,
     TurnEvent,
 )
-from server.realtime.hearing.windows import WINDOW
 
 MS = SAMPLE_RATE // 1000
 LOUD, QUIET = -20.0, -60.0

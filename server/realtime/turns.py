@@ -11,8 +11,8 @@ from collections import deque
 from dataclasses import dataclass
 
 from engine.api import MAX_SOUND_SECONDS, SAMPLE_RATE
-from server.realtime.hearing.turn_config import ServerVad, TurnConfig
 from server.realtime.hearing.windows import WINDOW
+from server.realtime.turn_config import ServerVad, TurnConfig
 
 _MS = SAMPLE_RATE // 1000
 _HYSTERESIS, _LEAST_THRESHOLD = 0.15, 0.01
