@@ -78,7 +78,7 @@ class Outbox:
         else:
             self._held += len(data)
         self._waiting.append(data)
-        self._tell()
+        self._news.set()
 
     async def room(self) -> None:
         """Return when more sound may come. Cancelling it does nothing."""
@@ -89,7 +89,7 @@ class Outbox:
     def end(self) -> None:
         """No more events come; those that wait are still read."""
         self._ended = True
-        self._tell()
+        self._news.set()
 
     async def events(self) -> AsyncGenerator[str, None]:
         """The events as JSON, in order; each counts as waiting until the next is asked for."""
@@ -103,6 +103,7 @@ class Outbox:
             elif self._ended:
                 return
             else:
+                self._news = anyio.Event()
                 await self._news.wait()
 
     def taken(self) -> list[str]:
@@ -118,7 +119,3 @@ class Outbox:
             self._large = None
         else:
             self._held -= len(data)
-
-    def _tell(self) -> None:
-        self._news.set()
-        self._news = anyio.Event()

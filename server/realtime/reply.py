@@ -83,6 +83,8 @@ class _Reply:
         self._to_voice, self._text = anyio.create_memory_object_stream[str](math.inf)
         self._room = anyio.Semaphore(1)
         """For a frame that is not taken yet."""
+        self._rest = b""
+        """Sound that fills no frame, and would have to wait for its time if it were sent."""
         self._end = Written(None, None)
         self._voice_failure: VoiceError | None = None
 
@@ -136,13 +138,29 @@ class _Reply:
                 await self._narrator.narrate(self._text, self._send_sound, self._note)
             except VoiceError as error:
                 self._voice_failure = error
+            await self._send_rest()
 
     async def _note(self, event: Begun | Ended | Skipped) -> None:
+        await self._send_rest()
         self._spoken.send_nowait(event)
 
     async def _send_sound(self, pcm: bytes) -> None:
-        for at in range(0, len(pcm), _FRAME_BYTES):
-            frame = pcm[at : at + _FRAME_BYTES]
-            await self._room.acquire()
-            await self._clock.until(self._playback.due(len(frame) // 2, self._clock.now()))
-            self._spoken.send_nowait(Sound(frame))
+        """Send whole frames. What is too short for one goes at once if it may, or else with what comes meanwhile."""
+        pcm = self._rest + pcm
+        whole = len(pcm) - len(pcm) % _FRAME_BYTES
+        for at in range(0, whole, _FRAME_BYTES):
+            await self._send(pcm[at : at + _FRAME_BYTES])
+        self._rest = pcm[whole:]
+        now = self._clock.now()
+        if self._room.value and self._playback.due(len(self._rest) // 2, now) <= now:
+            await self._send_rest()
+
+    async def _send_rest(self) -> None:
+        rest, self._rest = self._rest, b""
+        if rest:
+            await self._send(rest)
+
+    async def _send(self, frame: bytes) -> None:
+        await self._room.acquire()
+        await self._clock.until(self._playback.due(len(frame) // 2, self._clock.now()))
+        self._spoken.send_nowait(Sound(frame))

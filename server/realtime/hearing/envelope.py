@@ -12,6 +12,8 @@ from tts.voice import WIRE_RATE
 _WIRE_FRAME = FRAME * WIRE_RATE // SAMPLE_RATE
 _DECAY = 1.0
 """dB a frame by which the sound of a room falls: 60 dB in half a second."""
+_JITTER = WIRE_RATE // 10
+"""Samples by which positions may be wrong: a session's time comes in appends, and those through a network."""
 _UNMEASURED = WIRE_RATE
 """Samples that may wait to be measured: nobody asks while nobody speaks, and much at once costs little more."""
 
@@ -31,10 +33,10 @@ class Envelope:
         self._wet: list[float] = []
 
     def add(self, at: int, samples: npt.NDArray[np.int16]) -> None:
-        """Sound at WIRE_RATE from this position, in samples at SAMPLE_RATE. A position less than a frame beside the
-        end of what came before is that end."""
+        """Sound at WIRE_RATE from this position, in samples at SAMPLE_RATE. A position less than a tenth of a
+        second beside the end of what came before is that end."""
         at = at * WIRE_RATE // SAMPLE_RATE
-        if abs(at - self._next) >= _WIRE_FRAME:
+        if abs(at - self._next) >= _JITTER:
             self._jump(at)
         self._next += len(samples)
         self._rest.append(samples)

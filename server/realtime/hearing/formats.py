@@ -152,6 +152,8 @@ class _Resampler:
 
     def _resampled(self, samples: Samples, *, last: bool) -> Samples:
         made = self._stream.resample_chunk(samples.astype(np.float32), last=last)
-        np.clip(np.rint(made, out=made), -32768, 32767, out=made)
+        np.rint(made, out=made)
+        np.minimum(made, 32767, out=made)  # np.clip takes three times as long for so little
+        np.maximum(made, -32768, out=made)
         rounded: Samples = made.astype(np.int16)
         return rounded

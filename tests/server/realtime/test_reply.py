@@ -125,6 +125,26 @@ async def test_sound_goes_its_lead_ahead_of_time_and_text_at_once() -> None:
     assert all(len(event.pcm) <= WIRE_RATE / 5 for event in talk.events if isinstance(event, Sound))
 
 
+async def test_sound_in_small_pieces_leaves_in_frames_but_for_what_would_wait() -> None:
+    """The lead is filled as the voice speaks, and no unit's end waits for the next unit."""
+    voice = quick_voice(seconds_per_char=0.1, chunk_seconds=0.03)
+    async with talking(ScriptedEngine(WORDS), voice) as talk:
+        await settled()
+        assert LEAD - 0.1 <= talk.playback.samples_sent / WIRE_RATE <= LEAD
+        await talk.clock.advance(30)
+        assert talk.over.is_set()
+    assert len(talk.sound) == spoken_bytes(voice)
+    units = sum(isinstance(event, Ended) for event in talk.events)
+    frames = [len(event.pcm) for event in talk.events if isinstance(event, Sound)]
+    assert max(frames) == WIRE_RATE // 5
+    assert len(frames) <= len(talk.sound) / max(frames) + LEAD / 0.03 + 3 * units
+    sent = 0
+    for event in talk.events:
+        sent += len(event.pcm) // 2 if isinstance(event, Sound) else 0
+        if isinstance(event, Ended):
+            assert event.at == sent
+
+
 async def test_without_pacing_sound_goes_as_it_is_made() -> None:
     voice = quick_voice(seconds_per_char=0.1)
     async with talking(ScriptedEngine(WORDS), voice, Playback(math.inf)) as talk:

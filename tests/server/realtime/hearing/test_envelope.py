@@ -48,13 +48,22 @@ def test_a_room_lets_sound_die_slowly() -> None:
 
 def test_a_gap_is_silence_and_a_step_back_replaces_what_was_said() -> None:
     played = Envelope()
-    played.add(0, sound(WIRE_FRAME * 4))
-    played.add(6 * FRAME, sound(WIRE_FRAME * 4))
-    assert (played.dry(4, 6) == SILENT).all()
-    assert (played.dry(6, 10) > -20).all()
+    played.add(0, sound(WIRE_FRAME * 20))
+    played.add(40 * FRAME, sound(WIRE_FRAME * 4))
+    assert (played.dry(20, 40) == SILENT).all()
+    assert (played.dry(40, 44) > -20).all()
     played.add(2 * FRAME, np.zeros(WIRE_FRAME, np.int16))
     assert (played.dry(0, 2) > -20).all()
-    assert (played.dry(2, 12) == SILENT).all()
+    assert (played.dry(2, 50) == SILENT).all()
+
+
+def test_positions_that_are_a_little_wrong_leave_no_gap() -> None:
+    """As those of a session that counts its time in appends."""
+    reply, played = sound(WIRE_FRAME * 100), Envelope()
+    for at, wrong in zip(range(0, 100, 10), (0, 5, 12, 0, -7, -12, 3, 0, 11, -12), strict=True):
+        played.add((at + wrong) * FRAME, reply[at * WIRE_FRAME : (at + 10) * WIRE_FRAME])
+    assert (played.dry(0, 100) > -20).all()
+    assert (played.dry(100, 120) == SILENT).all()
 
 
 @pytest.mark.parametrize("frame", [0, 3, 10, 12])
@@ -63,10 +72,10 @@ def test_what_is_not_played_after_all(frame: int) -> None:
     played.add(0, sound(WIRE_FRAME * 10))
     played.cut(frame)
     assert (played.dry(0, frame)[:10] > -20).all()
-    assert (played.dry(frame, 20) == SILENT).all()
-    played.add(20 * FRAME, sound(WIRE_FRAME))
-    assert played.dry(20, 21)[0] > -20
-    assert (played.dry(frame, 20)[10 - min(frame, 10) :] == SILENT).all()
+    assert (played.dry(frame, 40) == SILENT).all()
+    played.add(40 * FRAME, sound(WIRE_FRAME))
+    assert played.dry(40, 41)[0] > -20
+    assert (played.dry(frame, 40)[10 - min(frame, 10) :] == SILENT).all()
 
 
 def test_what_is_forgotten_takes_no_room() -> None:
