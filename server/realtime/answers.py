@@ -182,8 +182,11 @@ class Answers:
             if describe(error).status >= 500:
                 logger.error("The response %s failed", answer.id, exc_info=error)
             answer.end(Ending(error=error))
-        if self._running.pop(answer.id, None) is not None:
-            self._ended(running)
+            self._settle(running)
+        running.ended.set()
+        filler = answer.asked.config.extensions.tool_filler
+        if filler and answer.only_calls and running.aloud and running is self._last and not self.left:
+            self._fill(answer.asked, filler)
 
     async def _tell(self, running: Given, source: Chunks) -> None:
         answer, shared = running.answer, self._shared
@@ -202,6 +205,8 @@ class Answers:
                 if isinstance(event, Sound):
                     await self._line.sends(running, event.pcm)
                 answer.take(event, shared.clock.now())
+                if answer.over:  # in the same moment as the client is told: it may ask on at once
+                    self._settle(running)
 
     async def _wait_for_others(self, running: Given) -> None:
         """What is said meanwhile is said to its end; the engine may read on."""
@@ -211,15 +216,12 @@ class Answers:
             self._early.stop()
         self._line.begins(running)
 
-    def _ended(self, running: Given) -> None:
+    def _settle(self, running: Given) -> None:
         """It has ended by itself."""
         answer = running.answer
-        running.ended.set()
-        self._line.cut(answer, answer.playback.samples_sent)
-        self._line.play_on(running)
-        filler = answer.asked.config.extensions.tool_filler
-        if filler and answer.only_calls and running.aloud and running is self._last and not self.left:
-            self._fill(answer.asked, filler)
+        if self._running.pop(answer.id, None) is not None:
+            self._line.cut(answer, answer.playback.samples_sent)
+            self._line.play_on(running)
 
     def _fill(self, like: ResponseConfig, filler: str) -> None:
         """Say something while the client runs a tool."""

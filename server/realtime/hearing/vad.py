@@ -31,8 +31,8 @@ _STATE = 128
 _STEPS = 8
 """Windows of one caller in a row before others are let in: a few milliseconds, however much one session appends."""
 _APART = 0.005
-"""Seconds between the beginnings of two rounds: with many sessions each round hears more, at little more than the price of
-one window; who is alone never waits."""
+"""Seconds between the beginnings of two rounds: with many sessions each round hears more, for little more than one
+window costs; who is alone never waits."""
 _MUTE_LEVEL = -85.0
 """dB of full scale: nothing, or a last bit that flickers. Every room is louder."""
 _MUTED = 16

@@ -286,6 +286,16 @@ async def test_an_engine_that_breaks_leaves_what_was_heard(aloud: bool) -> None:
         assert statuses(client) == ["failed", "completed"]
 
 
+async def test_once_a_response_is_done_history_is_what_was_heard() -> None:
+    """Also for a client that asks on at once."""
+    engine = ScriptedEngine(WORDS, break_at=2)
+    async with driven(engine, voice(gate=anyio.Event())) as client:
+        asks_again_at_once(client, engine)
+        await client.ask("Count!")
+        first, second = engine.requests
+        assert first["messages"] == second["messages"]
+
+
 async def test_a_voice_that_breaks_leaves_the_text() -> None:
     mute = voice(fail_on="Four", fail_after=2)
     async with driven(ScriptedEngine(WORDS), mute) as client:

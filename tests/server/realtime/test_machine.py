@@ -103,4 +103,4 @@ class Protocol(RuleBasedStateMachine):
 
 
 TestProtocol = Protocol.TestCase
-TestProtocol.settings = settings(max_examples=40, stateful_step_count=25, deadline=None, derandomize=True)
+TestProtocol.settings = settings(max_examples=35, stateful_step_count=25, deadline=None, derandomize=True)
