@@ -6,6 +6,7 @@ Everything before and behind these two is what `ola serve` has.
 from __future__ import annotations
 
 import argparse
+import gc
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from functools import cache
@@ -73,6 +74,9 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     voice = KnownVoice()
     app = create_app(Settings(), TimedEngine(), Speaker([voice], {"alloy": voice.name}), MemoryStore(60, MAX_ANSWERS))
+    # As with the real engine (`engine.client`).
+    gc.collect()
+    gc.freeze()
     uvicorn.run(
         app,
         port=parser.parse_args().port,
