@@ -94,13 +94,13 @@ class _Round:
 class Vad:
     """The model. One object serves all sessions of an event loop."""
 
-    def __init__(self) -> None:
-        """Load the model.
+    def __init__(self, apart: float = _APART) -> None:
+        """Load the model. `apart` are the seconds between the beginnings of two rounds.
 
         Raises:
             VadError: it is not installed.
         """
-        self._model = _load()
+        self._model, self._apart = _load(), apart
         self._running: _Round | None = None
         self._next: _Round | None = None
         self._began = -inf
@@ -138,7 +138,7 @@ class Vad:
         if self._running is not None:
             await self._running.over.wait()
         # Those that are ready at the same time come along, even if it is time.
-        await anyio.sleep_until(self._began + _APART)
+        await anyio.sleep_until(self._began + self._apart)
         self._began, self._running, self._next = anyio.current_time(), own, None
         try:
             await anyio.to_thread.run_sync(self._hear, own.calls, limiter=self._thread)

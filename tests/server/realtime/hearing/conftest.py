@@ -11,8 +11,9 @@ from tests.server.realtime.hearing.speech import Speech
 from tts.voices.espeak_process import EspeakProcess
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def speech() -> AsyncIterator[Speech]:
+    """Not for the whole run: while it lives, so does its event loop, and tests elsewhere begin their own."""
     process = EspeakProcess()
     yield Speech(process)
     await process.close()
@@ -20,4 +21,5 @@ async def speech() -> AsyncIterator[Speech]:
 
 @pytest.fixture(scope="session")
 def vad() -> Vad:
-    return Vad()
+    """One that does not wait for others: tests hear faster than anybody speaks."""
+    return Vad(apart=0)
