@@ -35,7 +35,7 @@ def write_plain_qwen2(folder: Path) -> None:
         num_hidden_layers=2,
         num_attention_heads=2,
         num_key_value_heads=1,
-        max_position_embeddings=512,
+        max_position_embeddings=2048,
         bos_token_id=None,
         eos_token_id=vocabulary[END],
     )
