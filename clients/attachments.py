@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from mimetypes import guess_type
 from pathlib import Path
@@ -35,6 +38,21 @@ class Attachment:
             return {"type": "input_audio", "input_audio": sound}
         media_type = guess_type(self.path.name)[0] or _ELSE[self.kind]
         return {"type": f"{self.kind}_url", f"{self.kind}_url": {"url": f"data:{media_type};base64,{data}"}}
+
+
+@contextmanager
+def refusals_by_name(attached: Sequence[Attachment]) -> Iterator[None]:
+    """An error about one of the parts that a message begins with becomes one about its file."""
+    from openai import APIStatusError
+
+    try:
+        yield
+    except APIStatusError as error:
+        place = re.search(r"content\[(\d+)\]", error.param or "")
+        if place is None or int(place[1]) >= len(attached):
+            raise
+        said = error.body["message"] if isinstance(error.body, dict) else str(error)
+        raise ClientError(f"{attached[int(place[1])].path}: {said.removeprefix(f'{error.param}: ')}") from None
 
 
 def contents(path: Path) -> bytes:

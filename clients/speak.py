@@ -16,6 +16,7 @@ from clients.saving import SoundFile
 from clients.sdk import add_server_options, opened
 
 PIPE = Path("-")
+PIPED = ("aac", "flac", "mp3", "opus", "pcm", "wav")
 _PIECE = 4096
 """Bytes that are handed on at a time."""
 
@@ -53,9 +54,7 @@ def parsed(arguments: Sequence[str] | None) -> Namespace:
     where.add_argument("--play", action="store_true", help="the loudspeaker")
     parser.add_argument("--voice", default="default", metavar="NAME", help="who speaks: `ola voices` lists them")
     parser.add_argument("--speed", type=float, default=1.0, metavar="N", help="0.25 to 4")
-    parser.add_argument(
-        "--format", choices=sorted({*saving.FORMATS.values()} - {"pcm16"} | {"pcm"}), help="of the pipe"
-    )
+    parser.add_argument("--format", choices=PIPED, help="of the pipe (default: pcm)")
     parser.add_argument("--language", metavar="TAG", help="for a text whose script does not tell it, such as de")
     parser.add_argument("--instructions", metavar="TEXT", help="how to speak, for voices that follow them")
     add_server_options(parser)

@@ -28,8 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             for path, recording in recordings:
                 if len(recordings) > 1 and options.format == "text":
                     print(f"{path}: ", end="", file=output)
-                for piece in written_down(sdk, path, recording, options):
-                    print(piece, end="", file=output, flush=True)
+                with _by_name(path):
+                    for piece in written_down(sdk, path, recording, options):
+                        print(piece, end="", file=output, flush=True)
                 print(file=output)
 
 
@@ -62,6 +63,19 @@ def written_down(sdk: OpenAI, path: Path, recording: bytes, options: Namespace) 
         for event in sdk.audio.transcriptions.create(**fields, **given, stream=True):
             if event.type == "transcript.text.delta":
                 yield event.delta
+
+
+@contextmanager
+def _by_name(path: Path) -> Iterator[None]:
+    """An error about the recording tells which."""
+    from openai import APIStatusError
+
+    try:
+        yield
+    except APIStatusError as error:
+        if error.param != "file" or not isinstance(error.body, dict):
+            raise
+        raise ClientError(f"{path}: {error.body['message'].removeprefix('file: ')}") from None
 
 
 def _form(fields: dict[str, Any]) -> dict[str, Any]:

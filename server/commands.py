@@ -31,3 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def start(word: str, rest: Sequence[str]) -> None:
     """Run the program of this word."""
     import_module(PROGRAMS[word][0]).main(rest)
+
+
+if __name__ == "__main__":
+    main()

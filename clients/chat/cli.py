@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from clients import saving
-from clients.attachments import KINDS, Attachment
+from clients.attachments import KINDS, Attachment, refusals_by_name
 from clients.chat import history, showing
 from clients.chat.commands import Desk, QuitError, obey
 from clients.chat.conversation import Conversation, Manner
@@ -148,11 +148,15 @@ class Chat:
             complain("chat", said)
 
     def _ask(self, question: str, conversation: Conversation) -> None:
-        desk, content = self._desk, self._desk.content(question)
+        desk, attached = self._desk, self._desk.attached
+        content = desk.content(question)
         if self._loudspeaker is not None:
             self._loudspeaker.drop()
         place = showing.place(desk.save, self._answers + 1)
-        with closing(showing.Shown(place, self._loudspeaker, as_json=self._options.json)) as shown:
+        with (
+            closing(showing.Shown(place, self._loudspeaker, as_json=self._options.json)) as shown,
+            refusals_by_name(attached),
+        ):
             answer = conversation.ask(content, desk.manner, shown)
             shown.finish(answer, desk.manner)
         self._answers += 1

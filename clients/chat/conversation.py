@@ -64,15 +64,14 @@ class Answer:
         self.usage = chunk.usage.model_dump(exclude_none=True) if chunk.usage else self.usage
         for choice in chunk.choices:
             self.finish_reason = choice.finish_reason or self.finish_reason
-            # The SDK has no type for the sound of a chunk yet; it keeps it as it came.
-            audio: dict[str, Any] = getattr(choice.delta, "audio", None) or {}
-            if text := choice.delta.content or audio.get("transcript"):
+            audio = choice.delta.audio
+            if text := choice.delta.content or (audio and audio.transcript):
                 self.first_text = self.first_text or self._since()
                 self.text += text
                 listener.read(text)
-            if sound := audio.get("data"):
+            if audio and audio.data:
                 self.first_sound = self.first_sound or self._since()
-                listener.hear(b64decode(sound))
+                listener.hear(b64decode(audio.data))
         self.seconds = self._since()
 
     def _since(self) -> float:

@@ -22,10 +22,9 @@ stream = client.chat.completions.create(
 with wave.open(target, "wb") as file:
     file.setparams((1, 2, 24_000, 0, "NONE", ""))
     for chunk in stream:
-        # The SDK has no type for a chunk's sound; it is there all the same.
-        audio = getattr(chunk.choices[0].delta, "audio", None) if chunk.choices else None
-        if audio and audio.get("transcript"):
-            print(audio["transcript"], end="", flush=True)
-        if audio and audio.get("data"):
-            file.writeframes(base64.b64decode(audio["data"]))
+        audio = chunk.choices[0].delta.audio if chunk.choices else None
+        if audio and audio.transcript:
+            print(audio.transcript, end="", flush=True)
+        if audio and audio.data:
+            file.writeframes(base64.b64decode(audio.data))
 print()

@@ -81,7 +81,14 @@ async def talk(options: Namespace) -> None:
                     session = Session(connection, mouth, ear, Shown(as_json=options.json))
                     await session.run(settings(options), options.greeting)
             except InvalidStatus as error:
-                raise ClientError(f"the server refused the session with status {error.response.status_code}") from None
+                raise ClientError(_refused(error.response.status_code, options)) from None
+
+
+def _refused(status: int, options: Namespace) -> str:
+    """Why there is no session. The SDK does not tell what else the server said."""
+    if status == 404:
+        return f"the server has no model {options.model!r}, or no voice sessions. Leave --model out to use its own"
+    return f"the server refused the session with status {status}"
 
 
 def settings(options: Namespace) -> dict[str, Any]:
