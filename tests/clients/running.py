@@ -1,5 +1,5 @@
-"""The commands of clients/ as a user runs them: in this process where that makes no difference, since starting one takes
-a second, and as processes where there are pipes, terminals, signals or devices."""
+"""The commands of clients/ as a user runs them: as processes where there are pipes, terminals, signals or devices; else
+in this one, because starting one takes a second."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 from unittest import mock
 
 import anyio
@@ -59,8 +60,7 @@ async def ola(address: str, *words: str, stdin: str = "") -> Ran:
         try:
             main([*words, *where])
         except SystemExit as ended:
-            assert isinstance(ended.code, int)
-            return ended.code
+            return cast(int, ended.code)
         return 0
 
     with redirect_stdout(out), redirect_stderr(err), mock.patch("sys.stdin", io.StringIO(stdin)):

@@ -103,3 +103,10 @@ async def test_without_a_server(words: str, tmp_path: Path) -> None:
     run = await ola(NOWHERE, *line, *extra)
     start = f"no server answers at {NOWHERE}/v1. Start one with `ola serve`, or name another with --base-url"
     assert run.complaint == f"ola {line[0]}: {start}"
+
+
+async def test_a_script_ends_at_the_line_that_makes_no_sense() -> None:
+    async with served(ScriptedEngine()) as server:
+        run = await ola(str(server.http.base_url), "chat", "--lines", stdin="Hi\n/jump\nHi\n")
+    assert (run.code, run.out) == (1, "Hello there.\n")
+    assert run.err == "ola chat: there is no /jump; /help lists what there is\n"
