@@ -50,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     serve.add_argument("--port", type=int, help="port to listen on (default: OLA_PORT or 8000)")
     commands.add_parser("tts-worker", help="speak for servers, on this machine or another", add_help=False)
     commands.add_parser("keys", help="make, list and revoke API keys", add_help=False)
+    commands.add_parser("doctor", help="look whether a server would work here, and say what to do", add_help=False)
     options, rest = parser.parse_known_args(arguments)
     if options.command == "tts-worker":
         from tts.workers.cli import main as tts_worker
@@ -59,6 +60,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         from server.access.keys.cli import main as keys
 
         return keys(rest)
+    if options.command == "doctor":
+        from server.doctor.cli import main as doctor
+
+        return doctor(rest)
     given = {name: value for name in ("host", "port") if (value := getattr(options, name)) is not None}
     try:
         settings = Settings(**given)
