@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import AsyncGenerator
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from typing import Protocol
+
+import anyio
+import anyio.to_thread
 
 Fact = str | int | float
 
@@ -76,3 +80,32 @@ class NoTracer:
         return None
 
     def close(self) -> None: ...
+
+
+class TracingError(Exception):
+    """Traces are wanted and cannot be sent."""
+
+
+@asynccontextmanager
+async def tracing(service: str, endpoint: str | None) -> AsyncGenerator[Tracer, None]:
+    """Send traces to the OTLP collector at `endpoint` while the block runs; None: nobody wants any.
+
+    Leaving it waits two seconds at most for the collector.
+
+    Raises:
+        TracingError: OpenTelemetry is not installed.
+    """
+    if not endpoint:
+        yield NoTracer()
+        return
+    try:
+        from tts.otlp import OtlpTracer
+    except ImportError as error:
+        message = f"traces need OpenTelemetry: pip install 'ola-serve[traces]' ({error})"
+        raise TracingError(message) from error
+    tracer = OtlpTracer(service, endpoint)
+    try:
+        yield tracer
+    finally:
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(tracer.close)
