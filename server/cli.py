@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import signal
 import socket
@@ -24,6 +23,7 @@ from server.connection import MESSAGE_BYTES, PatientConnection
 from server.patient_websocket import PatientWebSocket
 from server.settings import Settings
 from server.welcome import welcome
+from tts.logs import set_up_logging
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def serve_model(settings: Settings, model: str, rest: Sequence[str]) -> None:
     """Serve until interrupted. `rest` holds vLLM's options."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    set_up_logging(settings.log_format)
     # Before vLLM is imported: it reads these then. It reports usage to its makers unless told not to.
     os.environ.setdefault("DO_NOT_TRACK", "1")
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
@@ -91,6 +91,7 @@ def serve_model(settings: Settings, model: str, rest: Sequence[str]) -> None:
     from server.store import StoreError
     from server.voicing import VoicingError
     from tts.registry import RegistryError
+    from tts.tracing import TracingError
     from tts.voice import VoiceError
 
     if not any(option.split("=")[0] == "--served-model-name" for option in rest):
@@ -100,7 +101,7 @@ def serve_model(settings: Settings, model: str, rest: Sequence[str]) -> None:
         uvloop.run(run(settings, parsed, listener))
     except ValidationError as error:  # how vLLM reports a model or an option that it cannot take
         sys.exit(problems(error))
-    except (VoicingError, VoiceError, RegistryError, KeysError, StoreError) as error:
+    except (VoicingError, VoiceError, RegistryError, KeysError, StoreError, TracingError) as error:
         sys.exit(f"ola serve: {error}")
     except KeyboardInterrupt:
         say("Stopped")
@@ -114,23 +115,26 @@ async def run(settings: Settings, arguments: Namespace, listener: socket.socket)
     from server.realtime.durable.redis import session_store
     from server.redis_store import answer_store
     from server.voicing import speaking
+    from tts.tracing import tracing
 
     started = perf_counter()
     async with AsyncExitStack() as stack:
+        tracer = await stack.enter_async_context(tracing("ola-serve", settings.otlp_endpoint))
         access = await stack.enter_async_context(opened_access(settings))
         # The voice first: that it cannot speak is known at once.
-        speaker = await stack.enter_async_context(speaking(settings))
+        speaker = await stack.enter_async_context(speaking(settings, tracer))
         store = await stack.enter_async_context(answer_store(settings))
         sessions = await stack.enter_async_context(session_store(settings))
         say(f"Loading {arguments.model} (half a minute on a CPU, minutes for a large model)")
-        engine = await stack.enter_async_context(vllm_engine(arguments))
+        engine = await stack.enter_async_context(vllm_engine(arguments, tracer.traceparent))
         say(f"Engine loaded after {perf_counter() - started:.0f} s; warming up")
         await warm_up(engine)
-        app = create_app(settings, engine, speaker, store, access, sessions)
+        app = create_app(settings, engine, speaker, store, access, sessions, tracer)
         app.state.parts.attachments.warm_up()
         config = uvicorn.Config(
             app,
             http=PatientConnection,
+            log_config=None,  # its lines look like all others
             log_level="warning",
             access_log=False,
             lifespan="on",
@@ -192,7 +196,7 @@ def problems(error: ValidationError) -> str:
     lines = []
     for problem in error.errors(include_input=False, include_context=False, include_url=False):
         ours = error.title == Settings.__name__ and problem["loc"]
-        setting = f"OLA_{str(problem['loc'][0]).upper()}: " if ours else ""
+        setting = f"OLA_{str(problem['loc'][0]).upper().removeprefix('OLA_')}: " if ours else ""
         lines.append(f"ola serve: {setting}{problem['msg'].removeprefix('Value error, ')}")
     return "\n".join(lines)
 
