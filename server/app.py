@@ -33,6 +33,7 @@ from server.realtime.route import add_realtime
 from server.responses import add_responses
 from server.schemas import ChatBody, Completion, ResponsesBody
 from server.settings import Settings
+from server.stopping import Stopping
 from server.store import Store
 from tts.speaker import Speaker
 
@@ -44,9 +45,11 @@ def create_app(
     store: Store,
     access: Access | None = None,
     sessions: SessionStore | None = None,
+    stopping: Stopping | None = None,
 ) -> FastAPI:
     """The server as an ASGI app. `speaker` None: a server without a voice, which refuses to answer in audio. `access`
     None: everybody may use it. `sessions` keeps voice sessions whose connection is gone; None: in this process.
+    `stopping` says when the server ends; None: nobody says so.
 
     The app's lifespan starts the speaker, and closes it and what fetches and decodes attachments. The engine stays the
     caller's to close.
@@ -64,7 +67,7 @@ def create_app(
         count=lambda found: metrics.attachments.labels(found).inc(),
     )
     metrics.held_media.set_function(lambda: attachments.held_bytes)
-    parts = Parts(settings, engine, speaker, store, metrics, attachments)
+    parts = Parts(settings, engine, speaker, store, metrics, attachments, stopping or Stopping())
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
@@ -87,7 +90,7 @@ def create_app(
     )
     app.state.parts = parts
     add_gate(app, settings, access)
-    app.add_middleware(Boundary, metrics=parts.metrics)
+    app.add_middleware(Boundary, metrics=parts.metrics, stopping=parts.stopping)
     add_cors(app, settings)
     app.add_exception_handler(HTTPException, answer_failure)
     _add_chat(app, parts)

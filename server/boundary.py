@@ -14,6 +14,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from server.errors import Failure, RequestError, describe
 from server.metrics import Metrics
+from server.stopping import Stopping
 
 logger = logging.getLogger(__name__)
 
@@ -52,8 +53,8 @@ class Boundary:
     the answer, so that each of them need not look at every message.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        self._app, self._metrics = app, metrics
+    def __init__(self, app: ASGIApp, metrics: Metrics, stopping: Stopping) -> None:
+        self._app, self._metrics, self._stopping = app, metrics, stopping
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -76,12 +77,22 @@ class Boundary:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                if self._stopping.told:  # the next request should find another server
+                    headers.append((b"connection", b"close"))
                 message = {**message, "headers": [*message.get("headers", ()), *headers]}
             await send(message)
 
         with self._metrics.open.track_inprogress():
             try:
-                await self._app(scope, receive, note_status)
+                with self._stopping.bounded() as time:
+                    await self._app(scope, receive, note_status)
+                if time.cancelled_caught:
+                    logger.warning(
+                        "%s %s was cut off (%s)", scope["method"], scope["path"], scope["state"]["request_id"]
+                    )
+                    # One that has begun stays without its end: uvicorn closes the connection.
+                    if status == _CLIENT_LEFT:
+                        raise _stopped()
             except ClientDisconnect:
                 pass
             except Exception as error:
@@ -130,6 +141,11 @@ def _told(scope: Scope, error: Exception) -> Failure:
 
 def _answer(failure: Failure) -> Response:
     return JSONResponse(failure.body, failure.status, failure.headers)
+
+
+def _stopped() -> RequestError:
+    message = "The server stops before this is answered. Ask again: another one will."
+    return RequestError(message, status=503, code="server_stopping", headers={"retry-after": "1"})
 
 
 def _close_code(failure: Failure) -> int:
