@@ -35,6 +35,7 @@ from server.realtime.route import add_realtime
 from server.responses import add_responses
 from server.schemas import ChatBody, Completion, ResponsesBody
 from server.settings import Settings
+from server.stopping import Stopping
 from server.store import Store
 from tts.speaker import Speaker
 from tts.tracing import NoTracer, Tracer
@@ -48,10 +49,11 @@ def create_app(
     access: Access | None = None,
     sessions: SessionStore | None = None,
     tracer: Tracer | None = None,
+    stopping: Stopping | None = None,
 ) -> FastAPI:
     """The server as an ASGI app. `speaker` None: a server without a voice, which refuses to answer in audio. `access`
     None: everybody may use it. `sessions` keeps voice sessions whose connection is gone; None: in this process.
-    `tracer` None: nobody wants traces.
+    `tracer` None: nobody wants traces. `stopping` says when the server ends; None: nobody says so.
 
     The app's lifespan starts the speaker, and closes it and what fetches and decodes attachments. The engine stays the
     caller's to close.
@@ -74,7 +76,8 @@ def create_app(
         metrics.sessions_waiting.set_function(sessions.waiting)
     if not isinstance(tracer, NoTracer):
         engine = TracedEngine(engine, tracer)
-    parts = Parts(settings, engine, speaker, store, metrics, attachments, tracer)
+    stopping = stopping or Stopping()
+    parts = Parts(settings, engine, speaker, store, metrics, attachments, tracer, stopping)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
@@ -97,7 +100,7 @@ def create_app(
     )
     app.state.parts = parts
     add_gate(app, settings, access)
-    app.add_middleware(Boundary, metrics=parts.metrics, tracer=tracer)
+    app.add_middleware(Boundary, metrics=parts.metrics, stopping=stopping, tracer=tracer)
     add_cors(app, settings)
     app.add_exception_handler(HTTPException, answer_failure)
     _add_chat(app, parts)

@@ -17,6 +17,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from server.errors import Failure, RequestError, describe
 from server.metrics import Metrics
 from server.observing.timing import Timing, route_of
+from server.stopping import Stopping
 from tts.tracing import NoTracer, Span, Tracer
 
 logger = logging.getLogger(__name__)
@@ -77,8 +78,8 @@ class Boundary:
     list to which layers inside may add headers of the answer, so that each of them need not look at every message.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, tracer: Tracer | None = None) -> None:
-        self._app, self._metrics, self._tracer = app, metrics, tracer or NoTracer()
+    def __init__(self, app: ASGIApp, metrics: Metrics, stopping: Stopping, tracer: Tracer | None = None) -> None:
+        self._app, self._metrics, self._stopping, self._tracer = app, metrics, stopping, tracer or NoTracer()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -132,13 +133,23 @@ class Boundary:
         async def note_status(message: Message) -> None:
             if message["type"] == "http.response.start":
                 told.began(message["status"])
+                if self._stopping.told:  # the next request should find another server
+                    headers.append((b"connection", b"close"))
                 timed = ((b"server-timing", timing.header),) if timing.phases else ()
                 message = {**message, "headers": [*message.get("headers", ()), *headers, *timed]}
             await send(message)
 
         with self._metrics.open.track_inprogress():
             try:
-                await self._app(scope, receive, note_status)
+                with self._stopping.bounded() as time:
+                    await self._app(scope, receive, note_status)
+                if time.cancelled_caught:
+                    logger.warning(
+                        "%s %s was cut off (%s)", scope["method"], scope["path"], scope["state"]["request_id"]
+                    )
+                    # One that has begun stays without its end: uvicorn closes the connection.
+                    if status == _CLIENT_LEFT:
+                        raise _stopped()
             except ClientDisconnect:
                 pass
             except Exception as error:
@@ -195,6 +206,11 @@ def _told(scope: Scope, error: Exception) -> Failure:
 
 def _answer(failure: Failure) -> Response:
     return JSONResponse(failure.body, failure.status, failure.headers)
+
+
+def _stopped() -> RequestError:
+    message = "The server stops before this is answered. Ask again: another one will."
+    return RequestError(message, status=503, code="server_stopping", headers={"retry-after": "1"})
 
 
 def _close_code(failure: Failure) -> int:

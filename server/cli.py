@@ -14,14 +14,13 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
-import uvicorn
 import uvloop
 from pydantic import ValidationError
 
 from engine.api import SAMPLE_RATE, Attachment, Engine, Image, Sound
-from server.connection import MESSAGE_BYTES, PatientConnection
-from server.patient_websocket import PatientWebSocket
+from server.listening import Listening
 from server.settings import Settings
+from server.stopping import Stopping
 from server.welcome import welcome
 from tts.logs import set_up_logging
 
@@ -29,9 +28,6 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
 DEMO = Path(__file__).parents[1] / "models" / "ola-demo"
-
-LAST_SECONDS = 10
-"""How long answers may go on after the server was told to stop."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -129,27 +125,15 @@ async def run(settings: Settings, arguments: Namespace, listener: socket.socket)
         engine = await stack.enter_async_context(vllm_engine(arguments, tracer.traceparent))
         say(f"Engine loaded after {perf_counter() - started:.0f} s; warming up")
         await warm_up(engine)
-        app = create_app(settings, engine, speaker, store, access, sessions, tracer)
+        stopping = Stopping(settings.shutdown_seconds, settings.notice_seconds)
+        app = create_app(settings, engine, speaker, store, access, sessions, tracer, stopping)
         app.state.parts.attachments.warm_up()
-        config = uvicorn.Config(
-            app,
-            http=PatientConnection,
-            log_config=None,  # its lines look like all others
-            log_level="warning",
-            access_log=False,
-            lifespan="on",
-            timeout_graceful_shutdown=LAST_SECONDS,
-            ws=PatientWebSocket,
-            ws_max_size=MESSAGE_BYTES,
-            ws_per_message_deflate=False,  # speech does not get much smaller, only later
-        )
-        server = uvicorn.Server(config)
         listener.listen()  # whoever reads the next line may connect at once
         shown = welcome(
             address(listener), arguments.model, sees="image" in engine.modalities, keyed=access.keys is not None
         )
         say(f"Ready after {perf_counter() - started:.0f} s. Try:\n\n{shown}\n")
-        await server.serve(sockets=[listener])
+        await Listening(app, stopping).serve([listener])
 
 
 async def warm_up(engine: Engine) -> None:

@@ -9,6 +9,7 @@ from server.errors import RequestError
 from server.media.parts import Attachments
 from server.metrics import Metrics
 from server.settings import Settings
+from server.stopping import Stopping
 from server.store import Store
 from tts.speaker import Speaker
 from tts.tracing import NoTracer, Tracer
@@ -25,6 +26,7 @@ class Parts:
     metrics: Metrics
     attachments: Attachments
     tracer: Tracer = field(default_factory=NoTracer)
+    stopping: Stopping = field(default_factory=Stopping)
 
     def needed_speaker(self) -> Speaker:
         """The speaker, for what cannot do without. Raises RequestError: there is none."""

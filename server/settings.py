@@ -213,6 +213,18 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("OLA_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"),
         description="OTLP/HTTP collector that traces are sent to. Unset, none are made.",
     )
+    shutdown_seconds: float = Field(
+        default=20.0,
+        ge=0,
+        description="How long answers may go on after the server was told to stop. With what the engine needs to end, "
+        "it should fit into what the service manager grants.",
+    )
+    notice_seconds: float = Field(
+        default=0.0,
+        ge=0,
+        description="How much of that the server still takes new connections, while /ready says 503. For load "
+        "balancers that ask there: longer than they need to notice.",
+    )
 
     @model_validator(mode="after")
     def _nobody_is_let_in_by_mistake(self) -> Settings:
@@ -223,6 +235,12 @@ class Settings(BaseSettings):
             )
         if self.keys == "redis" and not self.redis_url:
             raise ValueError("OLA_KEYS=redis needs OLA_REDIS_URL")
+        return self
+
+    @model_validator(mode="after")
+    def _notice_is_part_of_the_end(self) -> Settings:
+        if self.notice_seconds > self.shutdown_seconds:
+            raise ValueError("OLA_NOTICE_SECONDS is part of OLA_SHUTDOWN_SECONDS, and cannot be longer")
         return self
 
     @model_validator(mode="after")

@@ -58,7 +58,9 @@ class _Connection:
         self._saying: anyio.CancelScope | None = None
         self._over = RequestError("Nothing was said for too long.", code="idle_timeout")
         """Why the session ends, unless the client ends it."""
+        self._code, self._reason = 1000, ""
         self._cancelled: list[str] | None = None
+        self._ended = anyio.Event()
 
     async def run(self) -> None:
         """Serve until the client leaves or is idle. Cancelling it stops the voice.
@@ -70,11 +72,22 @@ class _Connection:
             async with anyio.create_task_group() as group:
                 group.start_soon(self._send_replies, name="replies")
                 group.start_soon(self._speak, name="speeches")
+                group.start_soon(self._hand_over, group.cancel_scope, name="restart")
                 self._answer({"type": "session.created", "session": self._session.config})
                 await self._read()
                 group.cancel_scope.cancel()
         await self._send(_error(self._over))
-        await self._websocket.close()
+        await self._websocket.close(self._code, self._reason)
+
+    async def _hand_over(self, connection: anyio.CancelScope) -> None:
+        await self._parts.stopping.hand_over(self._quiet)
+        self._over = RequestError("The server stops. Go on with a new connection.", code="server_restarting")
+        self._code, self._reason = 1012, "server_restarting"
+        connection.cancel()
+
+    async def _quiet(self) -> None:
+        while self._session.busy or self._saying is not None:
+            await self._ended.wait()
 
     async def _read(self) -> None:
         """Take messages and never wait for anything else."""
@@ -122,6 +135,7 @@ class _Connection:
         ids = self._session.cancel()
         if self._saying is None:
             self._answer({"type": "input_text.cancelled", "speech_ids": ids})
+            self._tell_ended()
         else:  # the one who speaks says so when he has stopped
             self._cancelled = (self._cancelled or []) + ids
             self._saying.cancel()
@@ -150,6 +164,11 @@ class _Connection:
             if self._cancelled is not None:
                 ids, self._cancelled = self._cancelled, None
                 await self._send({"type": "input_text.cancelled", "speech_ids": ids})
+            self._tell_ended()
+
+    def _tell_ended(self) -> None:
+        self._ended.set()
+        self._ended = anyio.Event()
 
     async def _say(self, speech: Speech) -> None:
         mark, begun = {"speech_id": speech.id}, [perf_counter()]

@@ -71,6 +71,21 @@ class Answers:
         running = self._last
         return None if running is None or running.answer.over else running.answer
 
+    @property
+    def heard(self) -> Sequence[Given]:
+        """Those that are given, or still play."""
+        now = self._shared.clock.now()
+        every = {
+            given.answer.id: given for given in (*self._running.values(), *self._line.waiting, *self._line.playing)
+        }
+        return [given for given in every.values() if given.is_heard(now)]
+
+    async def until_heard(self) -> None:
+        """Return when nothing more is heard. Cancelling it changes nothing."""
+        while heard := self.heard:
+            await heard[0].ended.wait()
+            await self._shared.clock.until(heard[0].answer.playback.ends(self._shared.clock.now()))
+
     def check_free(self) -> None:
         """Raises RequestError: an answer to the conversation is being given."""
         if self.current is not None:
