@@ -18,6 +18,7 @@ import uvloop
 from pydantic import ValidationError
 
 from engine.api import SAMPLE_RATE, Attachment, Engine, Image, Sound
+from server.commands import PROGRAMS, start
 from server.listening import Listening
 from server.settings import Settings
 from server.stopping import Stopping
@@ -44,22 +45,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     serve.add_argument("--model", default=str(DEMO), help="checkpoint folder or hub id (default: the demo model)")
     serve.add_argument("--host", help="address to listen on (default: OLA_HOST or 127.0.0.1)")
     serve.add_argument("--port", type=int, help="port to listen on (default: OLA_PORT or 8000)")
-    commands.add_parser("tts-worker", help="speak for servers, on this machine or another", add_help=False)
-    commands.add_parser("keys", help="make, list and revoke API keys", add_help=False)
-    commands.add_parser("doctor", help="look whether a server would work here, and say what to do", add_help=False)
-    options, rest = parser.parse_known_args(arguments)
-    if options.command == "tts-worker":
-        from tts.workers.cli import main as tts_worker
-
-        return tts_worker(rest)
-    if options.command == "keys":
-        from server.access.keys.cli import main as keys
-
-        return keys(rest)
-    if options.command == "doctor":
-        from server.doctor.cli import main as doctor
-
-        return doctor(rest)
+    for word, (_, does) in PROGRAMS.items():
+        commands.add_parser(word, help=does, add_help=False)
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    if words and words[0] in PROGRAMS:
+        return start(words[0], words[1:])
+    options, rest = parser.parse_known_args(words)
     given = {name: value for name in ("host", "port") if (value := getattr(options, name)) is not None}
     try:
         settings = Settings(**given)
