@@ -26,6 +26,7 @@ from server.media.parts import Attachments
 from server.metrics import Metrics
 from server.models import add_models
 from server.openapi import answers, describe_api, reads
+from server.page import add_page
 from server.parts import Parts
 from server.realtime.durable.memory import MemorySessions
 from server.realtime.durable.store import SessionStore
@@ -100,6 +101,7 @@ def create_app(
     add_client_secrets(app, parts, access.secrets)
     add_realtime(app, parts, access.secrets, sessions or MemorySessions())
     _add_operations(app, parts)
+    add_page(app)
     describe_api(app, ChatBody, ResponsesBody, SpeechRequest)
     return app
 
