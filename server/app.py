@@ -28,6 +28,7 @@ from server.models import add_models
 from server.observing.engine import TracedEngine
 from server.observing.media import MediaFigures
 from server.openapi import answers, describe_api, reads
+from server.page import add_page
 from server.parts import Parts
 from server.realtime.durable.memory import MemorySessions
 from server.realtime.durable.store import SessionStore
@@ -113,6 +114,7 @@ def create_app(
     add_client_secrets(app, parts, access.secrets)
     add_realtime(app, parts, access.secrets, sessions)
     _add_operations(app, parts)
+    add_page(app)
     describe_api(app, ChatBody, ResponsesBody, SpeechRequest)
     return app
 
