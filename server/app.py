@@ -20,6 +20,7 @@ from server.audio.voices import add_voices
 from server.boundary import Boundary, answer_failure
 from server.chat import complete_chat
 from server.health import Readiness, check_health
+from server.loop_tasks import LoopTasks
 from server.media.fetch import FetchLimits, UrlFetcher
 from server.media.limits import MediaLimits
 from server.media.parts import Attachments
@@ -64,6 +65,7 @@ def create_app(
         count=lambda found: metrics.attachments.labels(found).inc(),
     )
     metrics.held_media.set_function(lambda: attachments.held_bytes)
+    metrics.registry.register(LoopTasks())
     parts = Parts(settings, engine, speaker, store, metrics, attachments)
 
     @asynccontextmanager

@@ -1,5 +1,7 @@
 """`locust -f loadtests/users/locustfile.py --host http://127.0.0.1:8000`: users who chat and talk, and know which
-answers are theirs. With `--headless` it runs by itself; without, its page is on port 8089. Missed targets are its exit status.
+answers are theirs.
+
+With `--headless` it runs by itself; without, its page is on port 8089. Missed targets are its exit status.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from loadtests.users.chat_user import ChatUser
 from loadtests.users.realtime_user import RealtimeUser
 from loadtests.users.record import Record
 from loadtests.users.run import running
+from tests.demo.sounds import can_speak
 
 STOP_SECONDS = 60
 
@@ -75,6 +78,8 @@ def prepare(environment: Environment, **_: Any) -> None:
     assert options is not None
     if not options.host:
         raise SystemExit("--host is missing: the server's address, http://name:port")
+    if set(options.kinds) & {"sound", "video", "realtime"} and not can_speak():
+        raise SystemExit("espeak-ng is not on the path (Debian: apt-get install espeak-ng): it speaks for the users")
     try:
         chosen = targets.limits(options.target, timed=not options.untimed)
     except targets.TargetError as error:
