@@ -20,6 +20,7 @@ from server.audio.voices import add_voices
 from server.boundary import Boundary, answer_failure
 from server.chat import complete_chat
 from server.health import Readiness, check_health
+from server.loop_tasks import LoopTasks
 from server.media.fetch import FetchLimits, UrlFetcher
 from server.media.limits import MediaLimits
 from server.media.parts import Attachments
@@ -72,6 +73,7 @@ def create_app(
         figures=MediaFigures(metrics),
     )
     metrics.held_media.set_function(lambda: attachments.held_bytes)
+    metrics.registry.register(LoopTasks())
     tracer, sessions = tracer or NoTracer(), sessions or MemorySessions()
     if isinstance(sessions, MemorySessions):
         metrics.sessions_waiting.set_function(sessions.waiting)
