@@ -148,7 +148,7 @@ class Boundary:
                         "%s %s was cut off (%s)", scope["method"], scope["path"], scope["state"]["request_id"]
                     )
                     # One that has begun stays without its end: uvicorn closes the connection.
-                    if status == _CLIENT_LEFT:
+                    if told.status == _CLIENT_LEFT:
                         raise _stopped()
             except ClientDisconnect:
                 pass

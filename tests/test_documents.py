@@ -34,7 +34,8 @@ def play(sound: bytes) -> None:
 
 
 """
-_BLOCK = re.compile(r"(?:^<!-- not run: (?P<reason>[^\n]+) -->\n)?^```(?P<language>\w*)\n(?P<code>.*?)^```$", re.M | re.S)
+_MARK = r"(?:^<!-- not run: (?P<reason>[^\n]+) -->\n)?"
+_BLOCK = re.compile(_MARK + r"^```(?P<language>\w*)\n(?P<code>.*?)^```$", re.M | re.S)
 
 
 @dataclass(frozen=True, slots=True)
