@@ -49,18 +49,22 @@ log = logging.getLogger(__name__)
 
 
 def engine_arguments(arguments: Sequence[str], model: str) -> Namespace:
-    """vLLM's engine and serving options from a command line; what concerns its HTTP server is not among them.
+    """vLLM's engine and serving options from a command line.
 
     Unknown options end the process with argparse's message, as in vLLM.
     """
-    parser = FlexibleArgumentParser(prog="ola serve", usage="ola serve [--model DIR] [vLLM engine options]")
-    parser = AsyncEngineArgs.add_cli_args(BaseFrontendArgs.add_cli_args(parser))
-    parsed = parser.parse_args(["--model", model, *arguments])
+    parsed = engine_parser().parse_args(["--model", model, *arguments])
     validate_parsed_serve_args(parsed)
     parsed.enable_prompt_tokens_details = True  # otherwise usage does not say which tokens are pictures and sound
     # What the model does not read about, it does not call: no markup of a call in an answer that shall hold none.
     parsed.exclude_tools_when_tool_choice_none = True
     return parsed
+
+
+def engine_parser() -> FlexibleArgumentParser:
+    """What takes these options; what concerns vLLM's HTTP server is not among them."""
+    parser = FlexibleArgumentParser(prog="ola serve", usage="ola serve [--model DIR] [vLLM engine options]")
+    return AsyncEngineArgs.add_cli_args(BaseFrontendArgs.add_cli_args(parser))
 
 
 @asynccontextmanager

@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from engine.api import SAMPLE_RATE, Attachment, Engine, Image, Sound
 from server.commands import PROGRAMS, start
 from server.listening import Listening
+from server.serve_help import ServeHelp
 from server.settings import Settings
 from server.stopping import Stopping
 from server.welcome import welcome
@@ -38,10 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     serve = commands.add_parser(
         "serve",
         help="serve a model over HTTP",
-        epilog="Every other option goes to vLLM's engine, for example --dtype, --max-model-len, "
-        "--tensor-parallel-size, --served-model-name, --enable-auto-tool-choice. "
-        "The gateway's own settings are OLA_... variables: docs/configuration.md.",
+        description="Every option that is not listed here goes to vLLM's engine.",
+        add_help=False,
     )
+    serve.add_argument("-h", "--help", action=ServeHelp, metavar="WHAT", help="this; with `vllm` or `all`, vLLM's")
     serve.add_argument("--model", default=str(DEMO), help="checkpoint folder or hub id (default: the demo model)")
     serve.add_argument("--host", help="address to listen on (default: OLA_HOST or 127.0.0.1)")
     serve.add_argument("--port", type=int, help="port to listen on (default: OLA_PORT or 8000)")

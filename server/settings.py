@@ -113,7 +113,8 @@ class Settings(BaseSettings):
     )
     voice: Annotated[Voice, BeforeValidator(_voice)] = Field(
         default="espeak",
-        description="Who speaks. Without a voice (none), audio answers are refused. `true` is espeak, `false` is none.",
+        description="Who speaks: espeak, remote, cosyvoice, workers or none. Without a voice, audio answers are "
+        "refused. `true` is espeak, `false` is none.",
     )
     redis_url: str | None = Field(
         default=None,

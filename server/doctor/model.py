@@ -28,7 +28,8 @@ def model(name: str) -> Finding:
     try:
         kind = check_checkpoint(name)
     except NotDownloadedError:
-        return warning("model", f"{name} is not on this machine; its first start downloads it", f"Let it, or before that: hf download {name}")
+        says = f"{name} is not on this machine; its first start downloads it"
+        return warning("model", says, f"Let it, or before that: hf download {name}")
     except (CheckpointError, OSError, ValueError) as error:
         return broken("model", f"{name}: {error}", "Download the checkpoint again, or see docs/model.md")
     shown = "every tensor is there and fits" if kind == "ola_qwen" else f"a {kind}, which vLLM knows by itself"

@@ -114,7 +114,8 @@ def test_a_companion_of_torch_that_cannot_be_imported(tmp_path: Path, monkeypatc
 
 
 def test_extras_are_those_of_this_project() -> None:
-    assert "installed: none; not: redis, " in installed.extras({}.get).says
+    nothing: dict[str, str] = {}
+    assert "installed: none; not: redis, " in installed.extras(nothing.get).says
     assert "installed: redis;" in installed.extras({"redis": version("redis")}.get).says
 
 
