@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
@@ -61,5 +62,6 @@ def fleet() -> Iterator[Fleet]:
         replicas = tuple(Replica(port, redis) for port in ports)
         for replica in replicas:
             stack.callback(replica.close)
-            replica.start()
+        with ThreadPoolExecutor() as both:
+            list(both.map(Replica.start, replicas))
         yield Fleet(url, (replicas[0], replicas[1]), redis)
