@@ -1,5 +1,5 @@
 # The commands of this repository. Each sets up what it needs; `make install` says how.
-.PHONY: install serve test check bench fuzz train orders report clean
+.PHONY: install serve test check bench loadtest soak fuzz train orders report clean
 
 BIN := .venv/bin
 # All but what no schema is published for: kustomize's own files, Prometheus Operator's, a Helm chart's values.
@@ -33,6 +33,15 @@ check: install
 # vLLM and plain PyTorch.
 bench: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m loadtests.bench $(ARGS)
+
+# Two minutes of users who chat and talk, two of them at first and eight at the end, with a server of the demo model, or with
+# the one at HOST=http://name:port; ARGS="--web" for Locust's page. The report goes to build/loadtest (docs/benchmarks.md).
+loadtest: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m loadtests.loadtest $(if $(HOST),--host $(HOST)) $(ARGS)
+
+# An hour of six users, and whether the server holds more and more: ARGS="--phases 600x4" for ten minutes of four.
+soak: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m loadtests.loadtest --soak --into build/soak $(if $(HOST),--host $(HOST)) $(ARGS)
 
 # Thousands of damaged files of every format through the decoders: what they cost at worst.
 fuzz: install

@@ -66,9 +66,13 @@ ROOM = _room()
 class Talker:
     """Asked for a message every APPEND seconds of his sample clock, and told what the server says."""
 
-    def __init__(self, recordings: Sequence[Recording], until: float, *, interrupts: bool) -> None:
-        """Says `recordings` in turn, over and over; no turn begins after `until` seconds."""
+    def __init__(
+        self, recordings: Sequence[Recording], until: float, *, interrupts: bool, after: float = _INTERRUPTS_AFTER
+    ) -> None:
+        """Says `recordings` in turn, over and over; no turn begins after `until` seconds. Who interrupts hears `after`
+        seconds of an answer before he does."""
         self._recordings, self._until, self._interrupts = cycle(recordings), until, interrupts
+        self._after = after
         self.turns: list[Turn] = []
         self.errors: list[Any] = []
         """What the server's `error` events say."""
@@ -80,6 +84,11 @@ class Talker:
         self._answering = False
         """Whether an answer is to come or comes."""
         self._played_until = 0.0
+
+    @property
+    def listening(self) -> bool:
+        """Whether nobody says anything, nor will unless he begins."""
+        return not self._answering
 
     def next(self, position: float) -> bytes:
         """The message whose sound begins at `position`."""
@@ -101,7 +110,7 @@ class Talker:
             self._interrupts
             and not turn.over
             and turn.sound is not None
-            and turn.sound + _INTERRUPTS_AFTER <= position < self._played_until
+            and turn.sound + self._after <= position < self._played_until
         )
 
     def _begin(self, position: float, *, over: bool = False) -> bytes:
@@ -148,6 +157,9 @@ class Talker:
             case "response.done" if turn.created is None:
                 if event["response"]["status"] == "cancelled":
                     turn.cancelled = now
+            case "response.done" if now < turn.ended:  # the server took a pause for the end of the turn
+                turn.cut_in += 1
+                turn.created = turn.words = turn.sound = None
             case "response.done":
                 self._answering = False
                 self._rest_until = max(self._played_until, now) + _REST

@@ -40,6 +40,7 @@ class Listening(uvicorn.Server):
             uvicorn.Config(
                 app,
                 http=PatientConnection,
+                log_config=None,  # its lines look like all others
                 log_level="warning",
                 access_log=False,
                 lifespan="on",

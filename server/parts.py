@@ -12,6 +12,7 @@ from server.settings import Settings
 from server.stopping import Stopping
 from server.store import Store
 from tts.speaker import Speaker
+from tts.tracing import NoTracer, Tracer
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Parts:
     store: Store
     metrics: Metrics
     attachments: Attachments
+    tracer: Tracer = field(default_factory=NoTracer)
     stopping: Stopping = field(default_factory=Stopping)
 
     def needed_speaker(self) -> Speaker:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import math
 from base64 import b64encode
+from time import perf_counter
 from typing import Any
 
 import anyio
@@ -27,6 +28,8 @@ from tts.voice import VoiceError
 
 logger = logging.getLogger(__name__)
 
+ROUTE = "/v1/audio/speech/stream"
+
 _IDLE_SECONDS = 300.0
 """Without a message and with nothing to say, after which the connection is closed."""
 _UNREAD_REPLIES = 100
@@ -36,7 +39,7 @@ _UNREAD_REPLIES = 100
 def add_speech_stream(app: FastAPI, parts: Parts, idle_seconds: float = _IDLE_SECONDS) -> None:
     """Add the route."""
 
-    @app.websocket("/v1/audio/speech/stream")
+    @app.websocket(ROUTE)
     async def speech_stream(websocket: WebSocket) -> None:
         parts.needed_speaker()
         await websocket.accept()
@@ -168,9 +171,11 @@ class _Connection:
         self._ended = anyio.Event()
 
     async def _say(self, speech: Speech) -> None:
-        mark = {"speech_id": speech.id}
+        mark, begun = {"speech_id": speech.id}, [perf_counter()]
 
         async def send(data: bytes) -> None:
+            if begun:
+                self._parts.metrics.first_sound.labels(ROUTE).observe(perf_counter() - begun.pop())
             await self._send({"type": "speech.audio.delta", **mark, "audio": b64encode(data).decode()})
 
         async def note(event: Begun | Ended | Skipped) -> None:

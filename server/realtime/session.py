@@ -144,6 +144,7 @@ class Session:
         missed = await self._lasting.resume(event.session_id, event.last_event_id)
         self.id, self._fresh = event.session_id, False
         shared = self._shared
+        shared.parts.metrics.resumed.inc()
         self._ear.take_format(shared.config.input_format)
         self._ear.take_turns(shared.config.turn_detection)
         shared.emit("session.resumed", session=self._json(), missed=None if missed is None else len(missed))
