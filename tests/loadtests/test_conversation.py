@@ -10,7 +10,7 @@ import pytest
 
 from loadtests.talker import APPEND, ROOM, Recording
 from loadtests.users.answers import Answer
-from loadtests.users.conversation import INTERRUPTS_AFTER, Conversation
+from loadtests.users.conversation import INTERRUPTS_AFTER, PATIENCE, Conversation
 from loadtests.users.watchwords import Lent, Verdict, sums
 from tts.voice import WIRE_RATE
 
@@ -130,7 +130,7 @@ def test_who_goes_on_after_a_pause_is_answered_at_the_end() -> None:
 def test_what_is_missing_fails() -> None:
     session = Session()
     session.until_spoken()
-    session.send(20.0)
+    session.send(PATIENCE + 1)
     assert session.conversation.finished
     assert [(answer.verdict, answer.error) for answer in session.answers()] == [(Verdict.FAILED, "no answer")]
     session.say("error", error={"code": "broken"})
