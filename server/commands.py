@@ -14,6 +14,7 @@ PROGRAMS: Mapping[str, tuple[str, str]] = {
     "voices": ("clients.voices", "list, add and delete voices"),
     "tts-worker": ("tts.workers.cli", "speak for servers, on this machine or another"),
     "keys": ("server.access.keys.cli", "make, list and revoke API keys"),
+    "doctor": ("server.doctor.cli", "look whether a server would work here, and say what to do"),
 }
 """By their word: the module whose `main` takes the rest of the command line, and what it does."""
 
