@@ -61,6 +61,7 @@ async function startTalking() {
     await player.wake(); // while this is still a click
     await chat.stop();
     await keys.with(() => talk.start());
+    log.toEnd();
   } catch (error) {
     tell(error.message);
   }

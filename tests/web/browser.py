@@ -10,13 +10,12 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 import soundfile
-from playwright.async_api import Browser, Locator, Page, WebSocket, async_playwright, expect
+from playwright.async_api import Browser, Locator, Page, ViewportSize, WebSocket, async_playwright, expect
 
 from tests.conformance.asked import EXAMPLES
 from tts.voice import WIRE_RATE
@@ -26,7 +25,8 @@ Sound = npt.NDArray[np.float32]
 PATIENCE = 60_000
 """Milliseconds for an answer of the demo model, on a machine that does other things too."""
 SCREENSHOTS = Path(os.environ.get("OLA_SCREENSHOTS", "build/screenshots"))
-DESKTOP, PHONE = {"width": 1100, "height": 780}, {"width": 360, "height": 700}
+DESKTOP: ViewportSize = {"width": 1100, "height": 780}
+PHONE: ViewportSize = {"width": 360, "height": 700}
 
 _CHROMIUM = shutil.which("chromium")
 _LISTENING = (Path(__file__).parent / "listening.js").read_text(encoding="utf-8")
@@ -98,11 +98,10 @@ async def visiting(
     before: str = "",
     listening: bool = False,
     ready: bool = True,
-    **context: Any,
 ) -> AsyncGenerator[Visit, None]:
     """The page of the server at `address`. `microphone` (WAV) is heard once each time that the device is opened,
     `camera` (Y4M) seen over and over; `before`: JavaScript that runs first; `listening`: for
-    `Visit.heard`, at the price of the page's Content-Security-Policy; `context`: Playwright's options.
+    `Visit.heard`, at the price of the page's Content-Security-Policy.
 
     Asserts at the end that the browser complained about nothing.
     """
@@ -112,7 +111,7 @@ async def visiting(
     if camera is not None:
         options.append(f"--use-file-for-fake-video-capture={camera}")
     async with _chromium(options) as browser:
-        opened = await browser.new_context(**{"viewport": DESKTOP, "bypass_csp": listening} | context)
+        opened = await browser.new_context(viewport=DESKTOP, bypass_csp=listening)
         await opened.add_init_script((_LISTENING if listening else "") + before)
         page = await opened.new_page()
         visit = Visit(page)
@@ -166,6 +165,11 @@ def trimmed(sound: Sound) -> Sound:
     """Without the silence at both ends."""
     loud = np.flatnonzero(sound)
     return sound[loud[0] : loud[-1] + 1] if len(loud) else sound[:0]
+
+
+def longest_silence(sound: Sound) -> int:
+    """Samples in a row that are silent, between others that are not."""
+    return int(np.diff(np.flatnonzero(sound)).max()) - 1
 
 
 def pcm16(sound: Sound) -> bytes:

@@ -11,7 +11,8 @@ from playwright.async_api import expect
 
 from tests.conformance.talking import recorded, wav
 from tests.demo.words import word_errors, words
-from tests.web.browser import microphone_file, needs_chromium, pcm16, said_into, trimmed, visiting
+from tests.web.browser import longest_silence, microphone_file, needs_chromium, pcm16, said_into, trimmed, visiting
+from tts.voice import WIRE_RATE
 
 pytestmark = [pytest.mark.engine, pytest.mark.anyio, needs_chromium]
 
@@ -61,7 +62,7 @@ async def test_a_spoken_question_is_answered_aloud(demo: str, question: Path) ->
 
 
 async def test_who_speaks_over_an_answer_ends_it(demo: str, question: Path) -> None:
-    async with visiting(demo, microphone=question, before=REFUSED_ONCE) as visit:
+    async with visiting(demo, microphone=question, before=REFUSED_ONCE, listening=True) as visit:
         retrieved = said_into(visit.page, "conversation.item.retrieve")
         await visit.button("Talk").click()
         await expect(visit.find("notice")).to_contain_text("The microphone is not allowed")
@@ -81,9 +82,12 @@ async def test_who_speaks_over_an_answer_ends_it(demo: str, question: Path) -> N
         await expect(visit.answers).to_have_count(2)
         await visit.until("listening")
         assert await visit.answers.last.locator(".text").inner_text() == ANSWER
+        sound = trimmed(await visit.heard())
         await visit.button("New conversation").click()
         await visit.until("off")
         await expect(visit.answers).to_have_count(0)
+    # While the question was asked, and until it was answered; no pause between two words is as long.
+    assert longest_silence(sound) > WIRE_RATE
 
 
 async def test_an_answer_is_stopped_by_a_key_and_what_was_heard_is_told(demo: str) -> None:
