@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import product
 from typing import Any, Literal
 
@@ -168,6 +169,62 @@ async def test_a_voice_session_that_ends_is_told() -> None:
         await visit.button("Talk").click()
         await expect(visit.find("notice")).to_have_text("The session has reached its longest time.")
         await visit.until("off")
+
+
+async def test_a_page_that_heard_less_than_the_server_believes_says_so() -> None:
+    voice, held = quick_voice(seconds_per_char=0.2), _Held(after=3)
+    async with served(ScriptedEngine(WORDS), voice) as server, visiting(_address(server)) as visit:
+        await visit.page.route_web_socket("**/v1/realtime*", held.between)
+        await visit.button("Talk").click()
+        await visit.ask("Speak")
+        await visit.until("speaking")
+        with anyio.fail_after(60):
+            await held.second.wait()
+        await visit.page.keyboard.press("Escape")
+        await expect(visit.answers).to_have_class("turn answer interrupted")
+        await expect(visit.answers.locator(".unheard")).to_contain_text("that was all.")
+        await visit.button("End").click()
+    (truncated,) = (event for event in held.sent if event["type"] == "conversation.item.truncate")
+    assert truncated["audio_end_ms"] == 300
+    believed, corrected = (event for event in held.received if event["type"] == "conversation.item.truncated")
+    assert believed["audio_end_ms"] > corrected["audio_end_ms"] == 300
+
+
+class _Held:
+    """A network that lets some frames of sound through and keeps the others. `second` is set when it has kept ten."""
+
+    def __init__(self, after: int) -> None:
+        self.left = after
+        self.kept = 0
+        self.second = anyio.Event()
+        self.sent: list[dict[str, Any]] = []
+        self.received: list[dict[str, Any]] = []
+
+    def between(self, page: WebSocketRoute) -> None:
+        server = page.connect_to_server()
+
+        def to_server(message: str | bytes) -> None:
+            self.sent.append(json.loads(message))
+            server.send(message)
+
+        def to_page(message: str | bytes) -> None:
+            event = json.loads(message)
+            self.received.append(event)
+            if event["type"] == "response.output_audio.delta" and not self._passes():
+                return
+            page.send(message)
+
+        page.on_message(to_server)
+        server.on_message(to_page)
+
+    def _passes(self) -> bool:
+        if self.left:
+            self.left -= 1
+            return True
+        self.kept += 1
+        if self.kept == 10:
+            self.second.set()
+        return False
 
 
 async def test_a_server_without_a_voice_is_read() -> None:
