@@ -80,7 +80,8 @@ async def test_a_question_is_recorded(demo: str, tmp_path: Path) -> None:
         await visit.button("Speak answers").click()
         await visit.button("Record a message").click()
         await expect(visit.button("End the recording")).to_have_attribute("aria-pressed", "true")
-        await visit.page.wait_for_timeout(2500)  # the length of what is said into it
+        await expect(visit.find("recorded")).to_have_text("0:02")  # all was said
+        await visit.shoot("recording")
         await visit.button("End the recording").click()
         await expect(visit.find("tray").locator("audio")).to_be_visible()
         await visit.button("Send").click()
