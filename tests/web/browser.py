@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import anyio
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -29,7 +30,8 @@ DESKTOP: ViewportSize = {"width": 1100, "height": 780}
 PHONE: ViewportSize = {"width": 360, "height": 700}
 
 _CHROMIUM = shutil.which("chromium")
-_LISTENING = (Path(__file__).parent / "listening.js").read_text(encoding="utf-8")
+_HERE = Path(__file__).parent
+_WATCHING, _LISTENING = ((_HERE / name).read_text(encoding="utf-8") for name in ("watching.js", "listening.js"))
 _OPTIONS = (
     "--no-sandbox",  # CI runs as root
     "--use-fake-device-for-media-stream",
@@ -67,8 +69,14 @@ class Visit:
         return self.page.locator("#log .user .text")
 
     async def until(self, state: str) -> None:
-        """Wait for a state of the voice mode."""
-        await expect(self.page.locator(f'body[data-state="{state}"]')).to_be_attached()
+        """Wait until the voice mode has come to this state, after the one that was waited for before."""
+        with anyio.fail_after(PATIENCE / 1000):
+            await self.page.evaluate(f"until({state!r})")
+
+    async def captions(self) -> list[str]:
+        """The words that were marked as being heard, one after the other."""
+        marked: list[str] = await self.page.evaluate("captions")
+        return marked
 
     async def ask(self, text: str) -> None:
         """Write it and press Enter."""
@@ -112,7 +120,7 @@ async def visiting(
         options.append(f"--use-file-for-fake-video-capture={camera}")
     async with _chromium(options) as browser:
         opened = await browser.new_context(viewport=DESKTOP, bypass_csp=listening)
-        await opened.add_init_script((_LISTENING if listening else "") + before)
+        await opened.add_init_script(_WATCHING + (_LISTENING if listening else "") + before)
         page = await opened.new_page()
         visit = Visit(page)
         page.on("pageerror", lambda error: visit.complaints.append(str(error)))
@@ -170,6 +178,12 @@ def trimmed(sound: Sound) -> Sound:
 def longest_silence(sound: Sound) -> int:
     """Samples in a row that are silent, between others that are not."""
     return int(np.diff(np.flatnonzero(sound)).max()) - 1
+
+
+def follows(words: list[str], text: str) -> bool:
+    """Whether these are words of the text in its order."""
+    rest = iter(text.split())
+    return all(word in rest for word in words)
 
 
 def pcm16(sound: Sound) -> bytes:

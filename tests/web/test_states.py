@@ -72,7 +72,7 @@ async def test_stopping_an_answer_silences_it_and_the_engine() -> None:
     engine, voice = ScriptedEngine(WORDS, gates={2: gate}), quick_voice(seconds_per_char=0.2)
     async with served(engine, voice) as server, visiting(_address(server), listening=True) as visit:
         await visit.ask("Speak")
-        await expect(visit.page.locator(".now")).not_to_be_empty()
+        await expect(visit.answers.locator(".latency")).to_contain_text("first sound")
         await visit.button("Stop").click()
         await expect(visit.find("stop")).to_be_hidden()
         await server.idle_after()
@@ -168,7 +168,7 @@ async def test_a_voice_session_that_ends_is_told() -> None:
         await visit.page.route_web_socket("**/v1/realtime*", hang_up)
         await visit.button("Talk").click()
         await expect(visit.find("notice")).to_have_text("The session has reached its longest time.")
-        await visit.until("off")
+        await expect(visit.page.locator("body")).to_have_attribute("data-state", "off")
 
 
 async def test_a_page_that_heard_less_than_the_server_believes_says_so() -> None:
