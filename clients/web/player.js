@@ -13,6 +13,7 @@ export class Player {
   #ready = null;
   #tracks = new Map();
   #next = 1;
+  #waiting = []; // messages to an audio thread that is not there yet
 
   static get works() {
     return "AudioWorkletNode" in globalThis && globalThis.isSecureContext;
@@ -48,8 +49,6 @@ export class Player {
     this.#node.connect(this.#context.destination);
     for (const message of this.#waiting.splice(0)) this.#node.port.postMessage(message);
   }
-
-  #waiting = [];
 
   #send(message) {
     if (this.#node) this.#node.port.postMessage(message);

@@ -29,6 +29,17 @@ SCREENSHOTS = Path(os.environ.get("OLA_SCREENSHOTS", "build/screenshots"))
 DESKTOP: ViewportSize = {"width": 1100, "height": 780}
 PHONE: ViewportSize = {"width": 360, "height": 700}
 
+REFUSED_ONCE = """
+const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+let refused = false;
+navigator.mediaDevices.getUserMedia = async (asked) => {
+    if (refused) return open(asked);
+    refused = true;
+    throw new DOMException("no", "NotAllowedError");
+};
+"""
+"""The user does not allow the microphone at first. So a test decides when it begins to hear its file."""
+
 _CHROMIUM = shutil.which("chromium")
 _HERE = Path(__file__).parent
 _WATCHING, _LISTENING = ((_HERE / name).read_text(encoding="utf-8") for name in ("watching.js", "listening.js"))

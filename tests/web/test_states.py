@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from itertools import product
+from pathlib import Path
 from typing import Any, Literal
 
 import anyio
@@ -11,12 +12,26 @@ import numpy as np
 import pytest
 from playwright.async_api import ViewportSize, WebSocketRoute, expect
 
+from engine.api import Image, Video
 from server.access.access import Access
+from tests.conformance.talking import recorded
 from tests.scripted_engine import ScriptedEngine
 from tests.scripted_voice import ScriptedVoice
 from tests.server.keys import SECRET, SomeKeys
 from tests.server.served import quick_voice, served
-from tests.web.browser import DESKTOP, PHONE, Sound, Visit, needs_chromium, trimmed, visiting
+from tests.web.browser import (
+    DESKTOP,
+    PHONE,
+    REFUSED_ONCE,
+    Sound,
+    Visit,
+    camera_file,
+    microphone_file,
+    needs_chromium,
+    said_into,
+    trimmed,
+    visiting,
+)
 from tts.plan import pause_after
 from tts.voice import WIRE_RATE
 
@@ -169,6 +184,31 @@ async def test_a_voice_session_that_ends_is_told() -> None:
         await visit.button("Talk").click()
         await expect(visit.find("notice")).to_have_text("The session has reached its longest time.")
         await expect(visit.page.locator("body")).to_have_attribute("data-state", "off")
+
+
+async def test_the_camera_is_shown_while_one_speaks(tmp_path: Path) -> None:
+    microphone = microphone_file(tmp_path / "question.wav", recorded("question.wav"), before=0.2)
+    looks: dict[str, Any] = {"microphone": microphone, "camera": camera_file(tmp_path / "camera.y4m")}
+    engine = ScriptedEngine(["A star."])
+    async with (
+        served(engine, quick_voice()) as server,
+        visiting(_address(server), **looks, before=REFUSED_ONCE) as visit,
+    ):
+        frames = said_into(visit.page, "input_video_buffer.append")
+        await visit.button("Talk").click()
+        await expect(visit.find("state")).to_have_text("Muted")
+        await visit.button("Show the camera").click()
+        await expect(visit.find("sight")).to_be_visible()
+        assert frames == []
+        await visit.button("Switch the microphone on").click()
+        await visit.until("hearing")
+        await visit.until("speaking")
+        await visit.shoot("talk-camera")
+        assert json.loads(frames[0])["image_url"].startswith("data:image/jpeg;base64,")
+        await visit.button("End").click()
+        await expect(visit.find("sight")).to_be_hidden()
+    parts = [part for request in engine.requests for message in request["messages"] for part in message["content"]]
+    assert any(isinstance(part, Image | Video) for part in parts)
 
 
 async def test_a_page_that_heard_less_than_the_server_believes_says_so() -> None:

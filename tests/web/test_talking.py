@@ -12,6 +12,7 @@ from playwright.async_api import expect
 from tests.conformance.talking import recorded, wav
 from tests.demo.words import word_errors, words
 from tests.web.browser import (
+    REFUSED_ONCE,
     follows,
     longest_silence,
     microphone_file,
@@ -27,16 +28,6 @@ pytestmark = [pytest.mark.engine, pytest.mark.anyio, needs_chromium]
 
 ASKED, ANSWER = "What is three plus four?", "Three plus four is seven."
 COUNT = "Count to twenty."
-REFUSED_ONCE = """
-const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-let refused = false;
-navigator.mediaDevices.getUserMedia = async (asked) => {
-    if (refused) return open(asked);
-    refused = true;
-    throw new DOMException("no", "NotAllowedError");
-};
-"""
-"""The user does not allow the microphone at first. So a test decides when it begins to hear its file."""
 
 
 @pytest.fixture
