@@ -106,19 +106,19 @@ export class Talk {
 
   /** Write instead of speaking. */
   async write(text, attachments) {
+    const pictures = attachments.filter(({ kind }) => kind === "image");
+    if (pictures.length < attachments.length) this.failed("Videos and recordings can be sent in the chat only.");
+    const content = await Promise.all(pictures.map((attachment) => attachment.part()));
+    if (this.camera.isOpen) content.push({ type: "image_url", image_url: { url: this.camera.frame() } });
+    if (text) content.push({ type: "text", text });
     await this.#opening;
-    const parts = await Promise.all(attachments.map((attachment) => attachment.part()));
-    if (this.camera.isOpen) parts.push({ type: "image_url", image_url: { url: this.camera.frame() } });
-    const content = [...parts, ...(text ? [{ type: "text", text }] : [])];
-    const asked = item("user", content);
-    if (asked.content.length < content.length) this.failed("Videos and recordings can be sent in the chat only.");
-    if (!asked.content.length || !this.#session) return;
+    if (!content.length || !this.#session) return;
     await this.interrupt();
     await this.#idle;
-    this.log.user(text, attachments);
-    this.conversation.user(content.filter(({ type }) => type !== "video_url" && type !== "audio_url"));
+    this.log.user(text, pictures);
+    this.conversation.user(content);
     this.#since = performance.now();
-    this.#session?.send("conversation.item.create", { item: asked });
+    this.#session?.send("conversation.item.create", { item: item("user", content) });
     this.#session?.send("response.create");
     this.#become("thinking");
   }
