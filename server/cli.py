@@ -121,10 +121,9 @@ async def run(settings: Settings, arguments: Namespace, listener: socket.socket)
         app = create_app(settings, engine, speaker, store, access, sessions, tracer, stopping)
         app.state.parts.attachments.warm_up()
         listener.listen()  # whoever reads the next line may connect at once
-        shown = welcome(
-            address(listener), arguments.model, sees="image" in engine.modalities, keyed=access.keys is not None
-        )
-        say(f"Ready after {perf_counter() - started:.0f} s. Try:\n\n{shown}\n")
+        url = address(listener)
+        shown = welcome(url, arguments.model, sees="image" in engine.modalities, keyed=access.keys is not None)
+        say(f"Ready after {perf_counter() - started:.0f} s. Open {url}/ in a browser, or try:\n\n{shown}\n")
         await Listening(app, stopping).serve([listener])
 
 
