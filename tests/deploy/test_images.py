@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from fnmatch import fnmatch
 from importlib.metadata import version
 
 import pytest
 from packaging.requirements import Requirement
 
-from deploy.pins import ENGINES_OWN, closure
+from deploy.pins import ENGINES_OWN, closure, roots
 from tests.deploy.files import ROOT
 
 LINES = (ROOT / "Dockerfile").read_text().splitlines()
@@ -61,16 +60,14 @@ def test_what_is_copied_is_not_ignored(folder: str) -> None:
 def test_every_dependency_is_pinned_to_what_the_project_takes() -> None:
     lines = (ROOT / "deploy" / "constraints.txt").read_text().splitlines()
     pinned = dict(line.split("==") for line in lines if not line.startswith("#"))
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    for line in project["dependencies"] + project["optional-dependencies"]["redis"]:
-        needed = Requirement(line)
+    for needed in map(Requirement, roots()):
         assert needed.specifier.contains(pinned[needed.name]), needed
 
 
 def test_the_closure_follows_dependencies_and_their_extras() -> None:
-    found = closure("ola-serve[redis]")
+    found = closure(roots())
     assert found["redis"] == version("redis")
     assert found["starlette"] == version("starlette")  # FastAPI's
     assert found["httptools"] == version("httptools")  # uvicorn's, for the extra `standard`
     assert not ENGINES_OWN & set(found)
-    assert "redis" not in closure("ola-serve")
+    assert "redis" not in closure(roots(extras=()))

@@ -15,6 +15,7 @@ from server.settings import Settings
 from tests.deploy.files import ENGINE_OPTIONS
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
+SCALING = PAGE.with_name("scaling.md")
 FIELDS = Settings.model_fields
 
 
@@ -67,9 +68,12 @@ def test_it_is_quick(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_vllms_options_are_vllms_own() -> None:
-    """And those that the deployment's files use are among them."""
+    """And those that the deployment's files and docs/scaling.md use are among them."""
     options = set(re.findall(r"--[a-z][\w-]+", python("-m", "server.cli", "serve", "--help=all")))
     assert options >= ENGINE_OPTIONS
+    assert options >= set(
+        re.findall(r"--(?:tensor|pipeline|data|distributed)-[\w-]+", SCALING.read_text(encoding="utf-8"))
+    )
     assert {"--dtype", "--max-model-len", "--served-model-name"} <= options
 
 
