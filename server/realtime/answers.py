@@ -73,12 +73,10 @@ class Answers:
 
     @property
     def heard(self) -> Sequence[Given]:
-        """Those that are given, or still play."""
+        """Those that are given, or still play, also while the client is yet to be told that they do not any more."""
         now = self._shared.clock.now()
-        every = {
-            given.answer.id: given for given in (*self._running.values(), *self._line.waiting, *self._line.playing)
-        }
-        return [given for given in every.values() if given.is_heard(now)]
+        begun = (*self._running.values(), *self._line.waiting)
+        return [*(given for given in begun if given.is_heard(now)), *self._line.playing]
 
     async def until_heard(self) -> None:
         """Return when nothing more is heard. Cancelling it changes nothing."""
