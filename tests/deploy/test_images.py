@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from fnmatch import fnmatch
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
@@ -49,7 +53,7 @@ def test_no_package_index_is_named() -> None:
     assert not [line for line in LINES if "://" in line and "127.0.0.1" not in line]
 
 
-@pytest.mark.parametrize("folder", ["server", "engine", "tts", "models/ola-demo", "pyproject.toml"])
+@pytest.mark.parametrize("folder", ["server", "engine", "tts", "clients", "models/ola-demo", "pyproject.toml"])
 def test_what_is_copied_is_not_ignored(folder: str) -> None:
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
     assert f"!{folder}" in ignored
@@ -71,3 +75,22 @@ def test_the_closure_follows_dependencies_and_their_extras() -> None:
     assert found["httptools"] == version("httptools")  # uvicorn's, for the extra `standard`
     assert not ENGINES_OWN & set(found)
     assert "redis" not in closure(roots(extras=()))
+
+
+def test_a_worker_needs_no_more_than_its_image_holds(tmp_path: Path) -> None:
+    """Neither other folders of ours nor torch, which its list of packages leaves out."""
+    for line in stages()["tts-worker"]:
+        if line.startswith("COPY ") and "--from" not in line:
+            folder = line.split()[1]
+            (tmp_path / folder).symlink_to(ROOT / folder)
+    program = (
+        "import sys; sys.modules |= dict.fromkeys(('torch', 'torchaudio', 'transformers', 'vllm', 'huggingface_hub'));"
+        "from server.commands import main; from tts.workers import cli;"
+        "print(len(cli.loaded(cli.parse([]), None)[0].offer.voices)); main(['tts-worker', '--help'])"
+    )
+    environment = {"PYTHONPATH": str(tmp_path), "PATH": os.environ["PATH"]}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    voices, *usage = done.stdout.splitlines()
+    assert int(voices) > 10
+    assert usage[0].startswith("usage: ola tts-worker")

@@ -12,10 +12,8 @@ import pytest
 from server import cli
 from server.serve_help import default, grouped, readable, settings_help, variable
 from server.settings import Settings
-from tests.deploy.files import ENGINE_OPTIONS
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
-SCALING = PAGE.with_name("scaling.md")
 FIELDS = Settings.model_fields
 
 
@@ -65,16 +63,6 @@ def test_it_is_quick(capsys: pytest.CaptureFixture[str]) -> None:
     ask = "import sys, server.cli\ntry: server.cli.main(['serve', '--help'])\nexcept SystemExit: pass\n"
     imported = python("-c", f"{ask}print(*sys.modules)").splitlines()[-1].split()
     assert not {"vllm", "torch", "transformers"} & set(imported)
-
-
-def test_vllms_options_are_vllms_own() -> None:
-    """And those that the deployment's files and docs/scaling.md use are among them."""
-    options = set(re.findall(r"--[a-z][\w-]+", python("-m", "server.cli", "serve", "--help=all")))
-    assert options >= ENGINE_OPTIONS
-    assert options >= set(
-        re.findall(r"--(?:tensor|pipeline|data|distributed)-[\w-]+", SCALING.read_text(encoding="utf-8"))
-    )
-    assert {"--dtype", "--max-model-len", "--served-model-name"} <= options
 
 
 def test_the_page_lists_every_setting_with_its_default() -> None:
