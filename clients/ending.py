@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 FAILED, STOPPED, PIPE_CLOSED = 1, 130, 141
 """Exit codes; the last two are those of a program that its signal ends."""
 
+NO_KEY = "The server wants a key, or another one: give it with --api-key or OPENAI_API_KEY"
+
 _HINTS = {
     "model_not_found": "Leave --model out to use the server's own.",
     "unknown_voice": "`ola voices` lists them.",
@@ -84,7 +86,7 @@ def refused(error: APIStatusError) -> str:
     body = error.body if isinstance(error.body, dict) else {}
     said = str(body.get("message") or f"the server answered with status {error.status_code}")
     if error.status_code == 401:
-        return f"{said} Give the key with --api-key or OPENAI_API_KEY"
+        return f"{said} {NO_KEY}"
     if error.status_code == 404 and not body.get("code"):
         return f"{said} Is it this server's API? --base-url mostly ends with /v1"
     hint = _HINTS.get(str(body.get("code")))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from argparse import ArgumentParser, Namespace
+from argparse import SUPPRESS, ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,17 +13,18 @@ BASE_URL = "http://127.0.0.1:8000/v1"
 """Where `ola serve` listens unless told otherwise. Without it the SDK would ask OpenAI's own servers."""
 
 
-def add_server_options(parser: ArgumentParser) -> None:
+def add_server_options(parser: ArgumentParser, *, again: bool = False) -> None:
+    """`again`: a command's parser has them already, and this is that of a part of it."""
     server = parser.add_argument_group("server")
     server.add_argument(
         "--base-url",
-        default=os.environ.get("OPENAI_BASE_URL") or BASE_URL,
+        default=SUPPRESS if again else os.environ.get("OPENAI_BASE_URL") or BASE_URL,
         metavar="URL",
         help=f"where its API is (default: OPENAI_BASE_URL or {BASE_URL})",
     )
     server.add_argument(
         "--api-key",
-        default=os.environ.get("OPENAI_API_KEY") or "none",
+        default=SUPPRESS if again else os.environ.get("OPENAI_API_KEY") or "none",
         metavar="KEY",
         help="the key that it wants, if it wants one (default: OPENAI_API_KEY)",
     )

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, Protocol
 
 from clients import saving
 from clients.ending import ClientError, ending
 from clients.loudspeaker import RATE, Loudspeaker
+from clients.progress import Sign
 from clients.saving import SoundFile
 from clients.sdk import add_server_options, opened
 
@@ -37,10 +38,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         text = options.text if options.text is not None else sys.stdin.read()
         if not text.strip():
             raise ClientError("there is nothing to say: no TEXT, and nothing piped in")
-        with closing(_sink(options)) as sink, _progress(sound_format) as advance:
+        sign, total = Sign("waiting for the voice"), 0
+        with closing(_sink(options)) as sink, ExitStack() as ended:
+            ended.callback(sign.stop)
             for sound in spoken(text, sound_format, options):
                 sink.write(sound)
-                advance(len(sound))
+                total += len(sound)
+                sign.update(f"{total / 2 / RATE:.1f} s spoken" if sound_format == "pcm" else f"{total // 1024} KiB")
 
 
 def parsed(arguments: Sequence[str] | None) -> Namespace:
@@ -114,22 +118,3 @@ def _sink(options: Namespace) -> Sink:
     if options.play:
         return _Played()
     return _Piped() if options.save == PIPE else SoundFile(options.save)
-
-
-@contextmanager
-def _progress(sound_format: str) -> Iterator[Any]:
-    """A line on a terminal that tells how much has come."""
-    if not sys.stderr.isatty():
-        yield lambda size: None
-        return
-    from rich.console import Console
-
-    total = 0
-    with Console(stderr=True).status("waiting for the voice") as status:
-
-        def advance(size: int) -> None:
-            nonlocal total
-            total += size
-            status.update(f"{total / 2 / RATE:.1f} s spoken" if sound_format == "pcm" else f"{total // 1024} KiB")
-
-        yield advance

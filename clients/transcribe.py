@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from clients.attachments import contents
 from clients.ending import ClientError, ending
+from clients.progress import Sign
 from clients.sdk import add_server_options, opened
 
 if TYPE_CHECKING:
@@ -26,12 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         recordings = [(path, contents(path)) for path in options.recordings]
         with opened(options) as sdk, _output(options) as output:
             for path, recording in recordings:
-                if len(recordings) > 1 and options.format == "text":
-                    print(f"{path}: ", end="", file=output)
-                with _by_name(path):
-                    for piece in written_down(sdk, path, recording, options):
-                        print(piece, end="", file=output, flush=True)
-                print(file=output)
+                name = f"{path}: " if len(recordings) > 1 and options.format == "text" else ""
+                _write(name, written_down(sdk, path, recording, options), path, output)
 
 
 def parsed(arguments: Sequence[str] | None) -> Namespace:
@@ -63,6 +60,20 @@ def written_down(sdk: OpenAI, path: Path, recording: bytes, options: Namespace) 
         for event in sdk.audio.transcriptions.create(**fields, **given, stream=True):
             if event.type == "transcript.text.delta":
                 yield event.delta
+
+
+def _write(name: str, pieces: Iterator[str], path: Path, output: Any) -> None:
+    """The words as they come, behind a name; nothing at all of a recording that is refused."""
+    sign = Sign(f"listening to {path}")
+    try:
+        with _by_name(path):
+            for piece in pieces:
+                sign.stop()
+                print(name, piece, sep="", end="", file=output, flush=True)
+                name = ""
+    finally:
+        sign.stop()
+    print(name, file=output)
 
 
 @contextmanager

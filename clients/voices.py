@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import SUPPRESS, ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -42,14 +42,18 @@ def parsed(arguments: Sequence[str] | None) -> Namespace:
     parser.add_argument("--json", action="store_true", help="as JSON")
     add_server_options(parser)
     commands = parser.add_subparsers(dest="command", metavar="list | add | delete")
-    commands.add_parser("list", help="name, kind and languages of each (what happens without a command, too)")
+    listing = commands.add_parser("list", help="name, kind and languages of each (what happens without a command, too)")
     adding = commands.add_parser("add", help="a voice that speaks like a recording")
     adding.add_argument("name")
     adding.add_argument("recording", type=Path, metavar="FILE", help="3 to 30 s of somebody: wav, flac, ogg or mp3")
     adding.add_argument("--transcript", required=True, metavar="TEXT", help="what is said in it, word by word")
     adding.add_argument("--consent", required=True, metavar="TEXT", help="the statement by which its owner allows it")
     adding.add_argument("--language", metavar="TAG", help="such as de")
-    commands.add_parser("delete", help="a recorded voice, with its recording").add_argument("name")
+    deleting = commands.add_parser("delete", help="a recorded voice, with its recording")
+    deleting.add_argument("name")
+    for part in (listing, adding, deleting):
+        part.add_argument("--json", action="store_true", default=SUPPRESS, help="as JSON")
+        add_server_options(part, again=True)
     return parser.parse_args(arguments)
 
 

@@ -28,7 +28,7 @@ _REST = 1.0
 _INTERRUPTS_AFTER = 2.0
 """Seconds of an answer that are heard before it is interrupted."""
 _PATIENCE = 15.0
-"""Seconds without a sound after which an answer is taken not to come, or to have no end."""
+"""Without a sound an answer is then taken not to come, or to have no end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +67,18 @@ class Talker:
     """Asked for a message every APPEND seconds of his sample clock, and told what the server says."""
 
     def __init__(
-        self, recordings: Sequence[Recording], until: float, *, interrupts: bool, after: float = _INTERRUPTS_AFTER
+        self,
+        recordings: Sequence[Recording],
+        until: float,
+        *,
+        interrupts: bool,
+        after: float = _INTERRUPTS_AFTER,
+        patience: float = _PATIENCE,
     ) -> None:
         """Says `recordings` in turn, over and over; no turn begins after `until` seconds. Who interrupts hears `after`
-        seconds of an answer before he does."""
+        seconds of an answer before he does; nobody waits longer than `patience` seconds for a sound."""
         self._recordings, self._until, self._interrupts = cycle(recordings), until, interrupts
-        self._after = after
+        self._after, self._patience = after, patience
         self.turns: list[Turn] = []
         self.errors: list[Any] = []
         """What the server's `error` events say."""
@@ -96,7 +102,7 @@ class Talker:
             return frame
         if self._answering and self._interrupts_now(position):
             return self._begin(position, over=True)
-        if self._answering and position > max(self.turns[-1].ended, self._played_until) + _PATIENCE:
+        if self._answering and position > max(self.turns[-1].ended, self._played_until) + self._patience:
             self._answering, self._rest_until = False, position
         if not self._answering and position >= self._rest_until:
             if position <= self._until:

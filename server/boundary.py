@@ -113,7 +113,7 @@ class Boundary:
             finally:
                 route = route_of(scope)
                 span.rename(f"{what} {route}")
-                span.note(http_route=route, http_response_status_code=told.status)
+                span.note(route=route, status=told.status)
                 facts = {"request_id": scope["state"]["request_id"], "method": what, "route": route}
                 facts |= {"status": told.status, "seconds": round(timing.elapsed, 4)}
                 facts["phases"] = {name: round(seconds, 4) for name, seconds in timing.phases.items()}

@@ -23,6 +23,8 @@ pytestmark = pytest.mark.engine
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "models" / "ola-demo" / "examples"
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+ELSEWHERE = {"clients"}
+"""Pages that tests/clients/test_guide.py runs."""
 ADDRESS = "127.0.0.1:8000"
 RUN, DATA, TEXT = {"sh", "python"}, {"json"}, {"", "js"}
 PRELUDE = """\
@@ -59,7 +61,7 @@ def code(page: Path, language: str) -> str:
 
 
 def pages(language: str) -> list[Any]:
-    return [pytest.param(page, id=page.stem) for page in PAGES if code(page, language)]
+    return [pytest.param(page, id=page.stem) for page in PAGES if page.stem not in ELSEWHERE and code(page, language)]
 
 
 def documents(text: str) -> Iterator[Any]:

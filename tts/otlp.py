@@ -17,6 +17,8 @@ from tts.tracing import BegunSpan, Fact, Span
 _EXPORT_SECONDS = 2
 """For one batch; also how long the end of a process may wait for the last one."""
 _HEADER = "traceparent"
+_NAMES = {"route": "http.route", "status": "http.response.status_code"}
+"""Facts that OpenTelemetry has names for; all others are ours."""
 
 
 class OtlpTracer:
@@ -80,7 +82,4 @@ class _Span:
 
 
 def _named(facts: dict[str, Fact]) -> dict[str, Fact]:
-    """OpenTelemetry's own names are written with underscores here; all others are ours."""
-    return {
-        name.replace("_", ".", 1) if name.startswith("http_") else f"ola.{name}": fact for name, fact in facts.items()
-    }
+    return {_NAMES.get(name, f"ola.{name}"): fact for name, fact in facts.items()}

@@ -87,7 +87,7 @@ class Chat:
     """One run of the command."""
 
     def __init__(self, options: Namespace) -> None:
-        """ClientError if a file that was named is not there. The server is not asked anything yet."""
+        """ClientError if a file that was named is not there, or there is nothing to ask. The server is asked later."""
         self._options = options
         for attachment in options.attached:
             if not attachment.path.is_file():
@@ -96,6 +96,7 @@ class Chat:
         if options.system is not None:
             messages = [{"role": "system", "content": options.system}, *_without_system(messages)]
         self._typed = options.text is None and sys.stdin.isatty()
+        self._question = "" if self._typed or options.lines else _question(options)
         self._answers = 0
         self._loudspeaker = Loudspeaker() if options.play else None
         self._desk = Desk(_manner(options), messages, options.save, options.play, options.attached)
@@ -121,11 +122,8 @@ class Chat:
         elif self._options.lines:
             yield from (line.strip() for line in sys.stdin if line.strip())
         else:
-            text = self._options.text if self._options.text is not None else sys.stdin.read().strip()
-            if not text and not self._desk.attached:
-                raise ClientError("there is nothing to ask: no TEXT, nothing piped in, nothing attached")
             # Behind a space a slash is no command: only what is typed, or comes by lines, has some.
-            yield f" {text}"
+            yield f" {self._question}"
 
     def _take(self, line: str, conversation: Conversation) -> None:
         try:
@@ -162,6 +160,14 @@ class Chat:
         self._answers += 1
         if self._options.history:
             history.write(self._options.history, desk.messages)
+
+
+def _question(options: Namespace) -> str:
+    """The only one, if it is not typed."""
+    text: str = options.text if options.text is not None else sys.stdin.read().strip()
+    if not text and not options.attached:
+        raise ClientError("there is nothing to ask: no TEXT, nothing piped in, nothing attached")
+    return text
 
 
 def _manner(options: Namespace, model: str | None = None) -> Manner:

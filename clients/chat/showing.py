@@ -4,13 +4,13 @@ one JSON object at its end."""
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 from clients import saving
 from clients.chat.conversation import Answer, Manner
 from clients.loudspeaker import Loudspeaker
+from clients.progress import Sign
 from clients.saving import SoundFile
 
 
@@ -20,10 +20,10 @@ class Shown:
     def __init__(self, save: Path | None, loudspeaker: Loudspeaker | None, *, as_json: bool) -> None:
         self._file = None if save is None else SoundFile(save)
         self._loudspeaker, self._as_json = loudspeaker, as_json
-        self._waiting = None if as_json else _waiting()
+        self._sign = Sign("thinking")
 
     def read(self, text: str) -> None:
-        self._stop_waiting()
+        self._sign.stop()
         if not self._as_json:
             print(text, end="", flush=True)
 
@@ -39,18 +39,15 @@ class Shown:
             print(json.dumps(self._object(answer, manner), ensure_ascii=False), flush=True)
             return
         print(flush=True)
+        if answer.finish_reason == "length":
+            note("(cut off: the answer is as long as it may be)")
         if self._file is not None and self._file.written:
             note(f"saved {self._file.path}")
 
     def close(self) -> None:
-        self._stop_waiting()
+        self._sign.stop()
         if self._file is not None:
             self._file.close()
-
-    def _stop_waiting(self) -> None:
-        if self._waiting is not None:
-            self._waiting.stop()
-            self._waiting = None
 
     def _object(self, answer: Answer, manner: Manner) -> dict[str, Any]:
         file = str(self._file.path) if self._file is not None and self._file.written else None
@@ -76,14 +73,3 @@ def note(line: str) -> None:
     from rich.console import Console
 
     Console(stderr=True, soft_wrap=True).print(line, style="dim", markup=False, highlight=False)
-
-
-def _waiting() -> Any:
-    """A sign on a terminal that the server is at work, until it is stopped; None where nobody would see it."""
-    if not sys.stderr.isatty():
-        return None
-    from rich.console import Console
-
-    status = Console(stderr=True).status("thinking")
-    status.start()
-    return status

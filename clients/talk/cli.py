@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from clients import saving
-from clients.ending import ClientError, ending
+from clients.ending import NO_KEY, ClientError, ending
 from clients.loudspeaker import Loudspeaker
 from clients.sdk import add_server_options, opened, opened_async, served_model
 
@@ -86,6 +86,8 @@ async def talk(options: Namespace) -> None:
 
 def _refused(status: int, options: Namespace) -> str:
     """Why there is no session. The SDK does not tell what else the server said."""
+    if status == 401:
+        return NO_KEY
     if status == 404:
         return f"the server has no model {options.model!r}, or no voice sessions. Leave --model out to use its own"
     return f"the server refused the session with status {status}"

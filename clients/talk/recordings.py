@@ -20,8 +20,8 @@ STEP = 0.1
 """Seconds of sound in a message, as a microphone would send them."""
 REST = 0.5
 """Seconds of silence before somebody speaks who does not interrupt."""
-PATIENCE = 30.0
-"""Seconds without anything of an answer after which it is taken not to come."""
+PATIENCE = 60.0
+"""Seconds; a model on a busy machine takes some."""
 _BYTES = round(STEP * RATE) * 2
 
 
@@ -44,10 +44,12 @@ class Recordings:
     """Says one recording after the other: each when the answer before it was heard, or into that answer. Then waits for
     the last answer. In between it sends silence, as an open microphone does."""
 
-    def __init__(self, recordings: Sequence[bytes], interrupt: float | None, *, first: bool) -> None:
+    def __init__(
+        self, recordings: Sequence[bytes], interrupt: float | None, *, first: bool, patience: float = PATIENCE
+    ) -> None:
         """`interrupt`: seconds of an answer after which the next recording is spoken into it. `first`: an answer comes
-        before the first recording."""
-        self._recordings, self._interrupt = list(recordings), interrupt
+        before the first recording. `patience`: seconds without anything of an answer, after which none is expected."""
+        self._recordings, self._interrupt, self._patience = list(recordings), interrupt, patience
         self._expected = int(first)
         """Answers, so far."""
         self._saying: Iterator[bytes] = iter(())
@@ -85,13 +87,14 @@ class Recordings:
         known = (dialogue.answers, dialogue.current.sound if dialogue.current else 0.0)
         self._quiet = self._quiet + STEP if known == self._known and not ear.left() else 0.0
         self._known = known
-        if self._quiet > PATIENCE:
-            raise ClientError(f"no answer came for {PATIENCE:.0f} s; is there speech in the recording?")
+        if self._quiet > self._patience:
+            raise ClientError(f"no answer came for {self._patience:.0f} s; is there speech in the recording?")
         return b""
 
     def _over(self, dialogue: Dialogue, ear: Recorder) -> bool:
         """Whether everything that was said has been answered, and the answer been heard."""
-        return dialogue.answers >= self._expected and not ear.left()
+        waits = bool(dialogue.turns) and not dialogue.turns[-1].status
+        return dialogue.answers >= self._expected and not waits and not ear.left()
 
     def _interrupts(self, dialogue: Dialogue, ear: Recorder) -> bool:
         turn = dialogue.current

@@ -56,5 +56,6 @@ def _object(turn: Turn) -> dict[str, Any]:
         "status": turn.status,
         "problem": turn.problem or None,
         "first_sound_seconds": None if latency is None else round(latency, 3),
+        "heard_seconds": round(turn.sound if interrupted is None else interrupted, 3),
         "interrupted_after_seconds": None if interrupted is None else round(interrupted, 3),
     }

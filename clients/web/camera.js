@@ -18,7 +18,7 @@ export class Camera {
 
   /** Ask for the device. Throws an Error with words for the user. */
   async open() {
-    const asked = { video: { facingMode: "environment", width: { ideal: 1280 }, height: { ideal: 960 } } };
+    const asked = { video: { facingMode: "environment", width: { ideal: 1280 } } };
     this.#stream ??= await device(asked, "camera");
     this.video.srcObject = this.#stream;
     await this.video.play();

@@ -1,4 +1,4 @@
-"""One chat completion asked for and read as it comes, over a blocking socket (see `blocking_wire`)."""
+"""One chat completion asked for, read as it comes and judged, over a blocking socket (see `blocking_wire`)."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from loadtests.stories import Listener
+from loadtests.users.answers import Answer, stops_of
+from loadtests.users.watchwords import Lent, Verdict
 
 SECONDS = 120.0
 """For which a server may say nothing."""
@@ -100,4 +102,24 @@ def take(delta: dict[str, Any], received: Received, now: float) -> None:
 
 
 def loud(pcm: bytes) -> bool:
-    return max(abs(sample) for sample in memoryview(pcm).cast("h")[::16]) > QUIET
+    return max((abs(sample) for sample in memoryview(pcm).cast("h")[::16]), default=0) > QUIET
+
+
+def judged(received: Received, lent: Lent, kind: str, *, spoken: bool, at: float, users: int) -> Answer:
+    """What came of a question about `lent`, asked at `at`, in seconds of `time.time`."""
+    listener = received.listener
+    return Answer(
+        kind=kind,
+        spoken=spoken,
+        at=at,
+        users=users,
+        verdict=Verdict.FAILED if received.error else lent.verdict(received.words),
+        whole=received.whole,
+        first_words=received.first_words,
+        first_sound=listener.first_sound,
+        sound=listener.sound,
+        stops=stops_of(listener),
+        asked=lent.word.said,
+        said=received.words,
+        error=received.error,
+    )

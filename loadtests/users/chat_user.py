@@ -9,11 +9,8 @@ from typing import ClassVar
 from locust import User, between, task
 
 from loadtests.users import chat_answer
-from loadtests.users.answers import Answer, stops_of
-from loadtests.users.chat_answer import Received
 from loadtests.users.run import Run
 from loadtests.users.told import count_of, tell
-from loadtests.users.watchwords import Lent, Verdict
 
 
 class ChatUser(User):
@@ -36,25 +33,6 @@ class ChatUser(User):
             content = run.studio.content(kind, lent.word.said, run.seed())
             at, users = time(), count_of(self.environment)
             received = chat_answer.ask(run.host, chat_answer.body(content, spoken=spoken))
-            answer = judged(received, lent, kind, spoken=spoken, at=at, users=users)
+            answer = chat_answer.judged(received, lent, kind, spoken=spoken, at=at, users=users)
         run.add(answer)
         tell(self.environment, answer)
-
-
-def judged(received: Received, lent: Lent, kind: str, *, spoken: bool, at: float, users: int) -> Answer:
-    listener = received.listener
-    return Answer(
-        kind=kind,
-        spoken=spoken,
-        at=at,
-        users=users,
-        verdict=Verdict.FAILED if received.error else lent.verdict(received.words),
-        whole=received.whole,
-        first_words=received.first_words,
-        first_sound=listener.first_sound,
-        sound=listener.sound,
-        stops=stops_of(listener),
-        asked=lent.word.said,
-        said=received.words,
-        error=received.error,
-    )

@@ -19,6 +19,8 @@ from loadtests.users.watchwords import Lent, Verdict
 
 INTERRUPTS_AFTER = 0.7
 """Seconds of an answer that are heard before it is interrupted: the demo's answers are short."""
+PATIENCE = 60.0
+"""Seconds without a sound after which there is no answer: a slow server is to show as slow, not as broken."""
 
 
 @dataclass(slots=True)
@@ -38,7 +40,9 @@ class Conversation:
 
     def __init__(self, recordings: Sequence[Recording], lent: Sequence[Lent], *, interrupts: bool) -> None:
         # No turn begins after the last of them: `finished` tells of them all.
-        self._talker = Talker(recordings, float("inf"), interrupts=interrupts, after=INTERRUPTS_AFTER)
+        self._talker = Talker(
+            recordings, float("inf"), interrupts=interrupts, after=INTERRUPTS_AFTER, patience=PATIENCE
+        )
         self._lent = lent
         self._heard: dict[str, Heard] = {}
 

@@ -63,15 +63,16 @@ def turn_sound(answer: Answer) -> float | None:
     return answer.first_sound if answer.kind == "realtime" else None
 
 
+# Those of time are what two cores without a GPU can reach while they watch videos: they catch what hangs.
 TARGETS: Mapping[str, Target] = {
     "answers": Target("answers at all", lambda answers: len(answers), 1, at_least=True),
     "failed": Target("answers that failed", having(Verdict.FAILED), 0),
     "stolen": Target("answers meant for somebody else", having(Verdict.STOLEN), 0),
     "right": Target("share of right answers", right, 0.8, at_least=True),
     "c100": Target("share of heard answers without a gap over 100 ms", c100, 0.95, at_least=True),
-    "first-words-p95": Target("seconds to the first words", p95(lambda answer: answer.first_words), 10.0),
-    "first-sound-p95": Target("seconds to the first sound of a chat's answer", p95(chat_sound), 10.0),
-    "turn-p95": Target("seconds from the end of speech to the first sound", p95(turn_sound), 5.0),
+    "first-words-p95": Target("seconds to the first words", p95(lambda answer: answer.first_words), 20.0),
+    "first-sound-p95": Target("seconds to the first sound of a chat's answer", p95(chat_sound), 20.0),
+    "turn-p95": Target("seconds from the end of speech to the first sound", p95(turn_sound), 20.0),
     "hushed-p95": Target("seconds until an interrupted answer is silent", p95(lambda answer: answer.hushed), 1.0),
 }
 CORRECTNESS = ("answers", "failed", "stolen", "right")

@@ -83,7 +83,8 @@ class Notes:
 class TimedVoice:
     """Says a second of sound after `work` seconds. Implements `tts.voice.Voice`."""
 
-    name, sample_rate, languages, slots = "timed", WIRE_RATE, ("en",), 1
+    name, sample_rate, slots = "timed", WIRE_RATE, 1
+    languages: tuple[str, ...] = ("en",)
 
     def __init__(self, clock: HandClock, work: float = 1.0, *, fails: bool = False) -> None:
         self._clock, self._work, self._fails = clock, work, fails

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import soundfile
-from playwright.async_api import Browser, Locator, Page, Route, WebSocket, async_playwright, expect
+from playwright.async_api import Browser, Locator, Page, WebSocket, async_playwright, expect
 
 from tests.conformance.asked import EXAMPLES
 from tts.voice import WIRE_RATE
@@ -29,7 +29,7 @@ SCREENSHOTS = Path(os.environ.get("OLA_SCREENSHOTS", "build/screenshots"))
 DESKTOP, PHONE = {"width": 1100, "height": 780}, {"width": 360, "height": 700}
 
 _CHROMIUM = shutil.which("chromium")
-_HERE = Path(__file__).parent
+_LISTENING = (Path(__file__).parent / "listening.js").read_text(encoding="utf-8")
 _OPTIONS = (
     "--no-sandbox",  # CI runs as root
     "--use-fake-device-for-media-stream",
@@ -81,7 +81,7 @@ class Visit:
         await expect(self.find("stop")).to_be_hidden()
 
     async def heard(self) -> Sound:
-        """All samples that went to the loudspeaker, silence included."""
+        """All samples that went to the loudspeaker of a page that is listened to, silence included."""
         return np.frombuffer(base64.b64decode(await self.page.evaluate("allHeard()")), "<f4")
 
     async def shoot(self, name: str) -> None:
@@ -96,11 +96,13 @@ async def visiting(
     microphone: Path | None = None,
     camera: Path | None = None,
     before: str = "",
+    listening: bool = False,
     ready: bool = True,
     **context: Any,
 ) -> AsyncGenerator[Visit, None]:
     """The page of the server at `address`. `microphone` (WAV) is heard once each time that the device is opened,
-    `camera` (MJPEG) seen over and over; `before`: JavaScript that runs first; `context`: Playwright's options.
+    `camera` (Y4M) seen over and over; `before`: JavaScript that runs first; `listening`: for
+    `Visit.heard`, at the price of the page's Content-Security-Policy; `context`: Playwright's options.
 
     Asserts at the end that the browser complained about nothing.
     """
@@ -110,9 +112,8 @@ async def visiting(
     if camera is not None:
         options.append(f"--use-file-for-fake-video-capture={camera}")
     async with _chromium(options) as browser:
-        opened = await browser.new_context(**{"viewport": DESKTOP} | context)
-        await opened.route("**/web/tap.js", _tap)
-        await opened.add_init_script((_HERE / "before.js").read_text(encoding="utf-8") + before)
+        opened = await browser.new_context(**{"viewport": DESKTOP, "bypass_csp": listening} | context)
+        await opened.add_init_script((_LISTENING if listening else "") + before)
         page = await opened.new_page()
         visit = Visit(page)
         page.on("pageerror", lambda error: visit.complaints.append(str(error)))
@@ -121,7 +122,7 @@ async def visiting(
         if ready:
             await expect(page.locator("body.ready")).to_be_attached()
         yield visit
-        assert visit.complaints == []
+        assert visit.complaints == [], visit.complaints
 
 
 @asynccontextmanager
@@ -132,10 +133,6 @@ async def _chromium(options: list[str]) -> AsyncGenerator[Browser, None]:
             yield browser
         finally:
             await browser.close()
-
-
-async def _tap(route: Route) -> None:
-    await route.fulfill(path=_HERE / "tap.js", content_type="text/javascript")
 
 
 def said_into(page: Page, kind: str) -> list[str]:
@@ -157,11 +154,11 @@ def microphone_file(path: Path, pcm: bytes, before: float = 1.0) -> Path:
 
 
 def camera_file(path: Path) -> Path:
-    """An MJPEG of the demo model's example picture, as a camera would show it."""
+    """A Y4M of the demo model's example picture, as a camera would show it."""
     picture = str(EXAMPLES / "shapes.png")
     command = ["ffmpeg", "-v", "error", "-y", "-loop", "1", "-t", "1", "-r", "5", "-i", picture]
-    size = "scale=640:640:flags=neighbor"
-    subprocess.run([*command, "-vf", size, "-q:v", "2", "-f", "mjpeg", str(path)], check=True)
+    look = ["-pix_fmt", "yuv420p", "-f", "yuv4mpegpipe"]
+    subprocess.run([*command, *look, str(path)], check=True)
     return path
 
 
