@@ -116,6 +116,12 @@ class Settings(BaseSettings):
         description="Who speaks: espeak, remote, cosyvoice, workers or none. Without a voice, audio answers are "
         "refused. `true` is espeak, `false` is none.",
     )
+    voice_slots: int = Field(
+        default=4,
+        ge=1,
+        description="Units that `remote` or `cosyvoice` speaks at a time. About its knee, which is at 4 to 8 on a GPU: "
+        "more only wait there.",
+    )
     redis_url: str | None = Field(
         default=None,
         description="Redis that the processes of a deployment share. Recorded voices and audio ids are kept there.",
@@ -137,11 +143,6 @@ class Settings(BaseSettings):
     remote_voice_key: SecretStr | None = Field(
         default=None, description="The speech server's key. Sent as a bearer token, never logged."
     )
-    remote_voice_slots: int = Field(
-        default=4,
-        ge=1,
-        description="Units that the speech server speaks at a time. About its knee: more only wait there.",
-    )
     remote_voice_sample_rate: int = Field(
         default=24_000, ge=8_000, le=192_000, description="Hz of the speech server's `pcm`, which does not say it."
     )
@@ -158,9 +159,6 @@ class Settings(BaseSettings):
     cosyvoice_home: Path | None = Field(
         default=None,
         description="Folder with CosyVoice's own code, which is no package. Left out, it must be importable.",
-    )
-    cosyvoice_slots: int = Field(
-        default=4, ge=1, description="Units that a CosyVoice process speaks at a time. Its knee is at 4 to 8 on a GPU."
     )
     fetch_urls: Annotated[bool | tuple[str, ...], NoDecode, BeforeValidator(_hosts)] = Field(
         default=False,

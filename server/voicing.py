@@ -106,7 +106,7 @@ async def _remote(settings: Settings, closing: AsyncExitStack) -> Voices:
             model=settings.remote_voice_model,
             key=None if key is None else key.get_secret_value(),
             sample_rate=settings.remote_voice_sample_rate,
-            slots=settings.remote_voice_slots,
+            slots=settings.voice_slots,
             fields=settings.remote_voice_fields,
         )
     except ValueError as error:
@@ -133,7 +133,7 @@ async def _cosyvoice(settings: Settings, closing: AsyncExitStack) -> Voices:
     options = ["--voice", "cosyvoice", "--model", settings.cosyvoice_model or ""]
     if settings.cosyvoice_home is not None:
         options += ["--cosyvoice-home", str(settings.cosyvoice_home)]
-    fleet = await closing.enter_async_context(child_fleet(*options, slots=settings.cosyvoice_slots))
+    fleet = await closing.enter_async_context(child_fleet(*options, slots=settings.voice_slots))
     voices = fleet.voices()
     return Voices(voices, common_aliases([voice.name for voice in voices]), [fleet])
 
