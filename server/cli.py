@@ -69,7 +69,7 @@ def serve_model(settings: Settings, model: str, rest: Sequence[str]) -> None:
     os.environ.setdefault("VLLM_LOGGING_STREAM", "ext://sys.stderr")
     # In GiB, on CPUs only. vLLM would take most of the machine's memory, and not start beside anything large.
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "4")
-    # uvicorn ends as the signal would; as an exception it lets the engine's processes end first.
+    # Until it serves: as an exception it lets the engine's processes end first.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     check_model(model)
     listener = bound(settings)
@@ -91,8 +91,12 @@ def serve_model(settings: Settings, model: str, rest: Sequence[str]) -> None:
         sys.exit(problems(error))
     except (VoicingError, VoiceError, RegistryError, KeysError, StoreError, TracingError) as error:
         sys.exit(f"ola serve: {error}")
+    except BaseExceptionGroup as ended:  # told to stop while a task group was open
+        if ended.split((SystemExit, KeyboardInterrupt))[1] is not None:
+            raise
     except KeyboardInterrupt:
-        say("Stopped")
+        pass
+    say("Stopped")
 
 
 async def run(settings: Settings, arguments: Namespace, listener: socket.socket) -> None:
