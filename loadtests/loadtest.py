@@ -21,6 +21,8 @@ from loadtests.users.watching import watching
 LOCUSTFILE = Path(__file__).parent / "users" / "locustfile.py"
 PHASES = "30x2,30x4,30x6,30x8"
 SOAK = "3600x6"
+SMALL = ["--mm-processor-cache-gb", "0.125"]
+"""An engine whose cache of attachments is full soon: 4 GiB of it would fill for half an hour and look like a leak."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -32,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         host, process = options.host, options.process
         if not host:
             say("starting our server")
-            server = stack.enter_context(ours(options.model, []))
+            server = stack.enter_context(ours(options.model, SMALL if options.soak else []))
             host, process = server.url, server.process
         machine = facts()
         with watching(process, host, folder) if process else nullcontext():
