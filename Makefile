@@ -2,6 +2,9 @@
 .PHONY: install serve test check bench loadtest soak fuzz train orders report clean
 
 BIN := .venv/bin
+# All but what no schema is published for: kustomize's own files, Prometheus Operator's, a Helm chart's values.
+MANIFESTS := $(filter-out %/kustomization.yaml %/servicemonitors.yaml %/prometheus-adapter.yaml, \
+	$(wildcard deploy/kubernetes/*/*.yaml deploy/kubernetes/*/*/*.yaml))
 MODEL ?= models/ola-demo
 ARGS ?=
 
@@ -22,6 +25,9 @@ check: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml $(wildcard deploy/compose*.yml)
+	$(BIN)/kubernetes-validate --strict --quiet $(MANIFESTS)
 
 # Tables from one run on this machine: speech against its targets (alone: ARGS="--only speech"), and ratios against stock
 # vLLM and plain PyTorch.

@@ -32,6 +32,13 @@ if ! command -v redis-server >/dev/null; then # only the tests'
         say "redis-server is not installed: tests that need Redis will be skipped"
     fi
 fi
+if ! command -v chromium >/dev/null; then # only the tests'
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        need chromium chromium "the tests of the web page use it"
+    else
+        say "chromium is not installed: tests of the web page will be skipped"
+    fi
+fi
 
 PYTHON=${PYTHON:-python3}
 "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
