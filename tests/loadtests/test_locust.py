@@ -96,6 +96,7 @@ async def test_what_cannot_be_meant_is_refused(tmp_path: Path) -> None:
     done = await asked("http://127.0.0.1:9", tmp_path, "--target", "speed=3")
     assert done.returncode == 1
     assert "no target 'speed'" in done.stderr.decode()
+    assert "Traceback" not in done.stderr.decode()
 
 
 @pytest.mark.engine
