@@ -63,9 +63,10 @@ def engine_arguments(arguments: Sequence[str], model: str) -> Namespace:
 
 
 @asynccontextmanager
-async def vllm_engine(arguments: Namespace) -> AsyncIterator[VllmEngine]:
-    """Start vLLM in child processes and stop it on leaving."""
-    async with build_async_engine_client(arguments) as client:
+async def vllm_engine(arguments: Namespace, connection: Mapping[str, Any] | None = None) -> AsyncIterator[VllmEngine]:
+    """Start vLLM in child processes and stop it on leaving; or, by its `connection`, use one that was started
+    (`engine.shared`)."""
+    async with build_async_engine_client(arguments, client_config=connection) as client:
         set_defaults(arguments, client.model_config)
         state = State()
         await init_app_state(client, state, arguments, await client.get_supported_tasks())

@@ -61,7 +61,7 @@ def create_app(
         fetch,
         engine.fits,
         modalities=engine.modalities,
-        count=lambda found: metrics.attachments.labels(found).inc(),
+        count=lambda found: metrics.found(found, attachments.held_bytes),
     )
     metrics.held_media.set_function(lambda: attachments.held_bytes)
     parts = Parts(settings, engine, speaker, store, metrics, attachments)

@@ -8,11 +8,11 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import uvicorn
@@ -22,7 +22,9 @@ from pydantic import ValidationError
 from engine.api import SAMPLE_RATE, Attachment, Engine, Image, Sound
 from server.connection import MESSAGE_BYTES, PatientConnection
 from server.patient_websocket import PatientWebSocket
+from server.processes import Share
 from server.settings import Settings
+from server.sharing import SharingServer
 from server.welcome import welcome
 
 if TYPE_CHECKING:
@@ -48,6 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     serve.add_argument("--model", default=str(DEMO), help="checkpoint folder or hub id (default: the demo model)")
     serve.add_argument("--host", help="address to listen on (default: OLA_HOST or 127.0.0.1)")
     serve.add_argument("--port", type=int, help="port to listen on (default: OLA_PORT or 8000)")
+    serve.add_argument(
+        "--api-server-count", type=int, default=1, help="processes that serve, for more cores than one (default: 1)"
+    )
     commands.add_parser("tts-worker", help="speak for servers, on this machine or another", add_help=False)
     commands.add_parser("keys", help="make, list and revoke API keys", add_help=False)
     options, rest = parser.parse_known_args(arguments)
@@ -64,11 +69,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         settings = Settings(**given)
     except ValidationError as error:
         sys.exit(problems(error))
-    return serve_model(settings, options.model, rest)
+    return serve_model(settings, options.model, rest, options.api_server_count)
 
 
-def serve_model(settings: Settings, model: str, rest: Sequence[str]) -> None:
-    """Serve until interrupted. `rest` holds vLLM's options."""
+def serve_model(settings: Settings, model: str, rest: Sequence[str], count: int = 1) -> None:
+    """Serve until interrupted, from `count` processes. `rest` holds vLLM's options."""
+    check_count(count, settings)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     # Before vLLM is imported: it reads these then. It reports usage to its makers unless told not to.
     os.environ.setdefault("DO_NOT_TRACK", "1")
@@ -82,17 +88,35 @@ def serve_model(settings: Settings, model: str, rest: Sequence[str]) -> None:
     listener = bound(settings)
     say("Importing the engine")
     from engine.client import engine_arguments
+
+    if not any(option.split("=")[0] == "--served-model-name" for option in rest):
+        rest = [*rest, "--served-model-name", *served_names(model)]
+    parsed = engine_arguments(rest, model)
+    if count == 1:
+        serve_here(settings, parsed, listener)
+    else:
+        from server.gateways import serve_together
+
+        serve_together(settings, parsed, listener, count)
+
+
+def serve_here(
+    settings: Settings,
+    parsed: Namespace,
+    listener: socket.socket,
+    share: Share | None = None,
+    connection: Mapping[str, Any] | None = None,
+) -> None:
+    """Serve from this process. With others beside it, `share` is what it knows of them, and `connection` how it reaches
+    the engine."""
     from server.access.keys.key import KeysError
     from server.store import StoreError
     from server.voicing import VoicingError
     from tts.registry import RegistryError
     from tts.voice import VoiceError
 
-    if not any(option.split("=")[0] == "--served-model-name" for option in rest):
-        rest = [*rest, "--served-model-name", *served_names(model)]
-    parsed = engine_arguments(rest, model)
     try:
-        uvloop.run(run(settings, parsed, listener))
+        uvloop.run(run(settings, parsed, listener, share, connection))
     except ValidationError as error:  # how vLLM reports a model or an option that it cannot take
         sys.exit(problems(error))
     except (VoicingError, VoiceError, RegistryError, KeysError, StoreError) as error:
@@ -101,7 +125,13 @@ def serve_model(settings: Settings, model: str, rest: Sequence[str]) -> None:
         say("Stopped")
 
 
-async def run(settings: Settings, arguments: Namespace, listener: socket.socket) -> None:
+async def run(
+    settings: Settings,
+    arguments: Namespace,
+    listener: socket.socket,
+    share: Share | None = None,
+    connection: Mapping[str, Any] | None = None,
+) -> None:
     """Start the parts in order, then answer until the server is told to stop."""
     from engine.client import vllm_engine
     from server.access.access import opened_access
@@ -117,9 +147,10 @@ async def run(settings: Settings, arguments: Namespace, listener: socket.socket)
         speaker = await stack.enter_async_context(speaking(settings))
         store = await stack.enter_async_context(answer_store(settings))
         sessions = await stack.enter_async_context(session_store(settings))
-        say(f"Loading {arguments.model} (half a minute on a CPU, minutes for a large model)")
-        engine = await stack.enter_async_context(vllm_engine(arguments))
-        say(f"Engine loaded after {perf_counter() - started:.0f} s; warming up")
+        tell = say if share is None or share.first else _not_said
+        tell(f"Loading {arguments.model} (half a minute on a CPU, minutes for a large model)")
+        engine = await stack.enter_async_context(vllm_engine(arguments, connection))
+        tell(f"Engine loaded after {perf_counter() - started:.0f} s; warming up")
         await warm_up(engine)
         app = create_app(settings, engine, speaker, store, access, sessions)
         app.state.parts.attachments.warm_up()
@@ -134,12 +165,14 @@ async def run(settings: Settings, arguments: Namespace, listener: socket.socket)
             ws_max_size=MESSAGE_BYTES,
             ws_per_message_deflate=False,  # speech does not get much smaller, only later
         )
-        server = uvicorn.Server(config)
+        server = uvicorn.Server(config) if share is None else SharingServer(config, share)
+        if share is not None:
+            await share.all_ready()
         listener.listen()  # whoever reads the next line may connect at once
         shown = welcome(
             address(listener), arguments.model, sees="image" in engine.modalities, keyed=access.keys is not None
         )
-        say(f"Ready after {perf_counter() - started:.0f} s. Try:\n\n{shown}\n")
+        tell(f"Ready after {perf_counter() - started:.0f} s. Try:\n\n{shown}\n")
         await server.serve(sockets=[listener])
 
 
@@ -151,6 +184,17 @@ async def warm_up(engine: Engine) -> None:
     }
     attachments = [sample for kind, sample in samples.items() if kind in engine.modalities]
     await engine.chat({"messages": [{"role": "user", "content": attachments or "Hello"}], "max_tokens": 1})
+
+
+def check_count(count: int, settings: Settings) -> None:
+    """End with a clear line if so many processes cannot serve."""
+    if count < 1:
+        sys.exit("ola serve: --api-server-count is 1 at least")
+    if count > 1 and settings.redis_url is None:
+        sys.exit(
+            "ola serve: --api-server-count above 1 needs OLA_REDIS_URL: "
+            "limits, audio ids and realtime sessions are common to the processes"
+        )
 
 
 def check_model(model: str) -> None:
@@ -195,6 +239,10 @@ def problems(error: ValidationError) -> str:
 def say(line: str) -> None:
     """A progress line; standard output stays free for what a command is asked for."""
     print(f"ola: {line}", file=sys.stderr, flush=True)
+
+
+def _not_said(line: str) -> None:
+    """Another process says it."""
 
 
 if __name__ == "__main__":

@@ -27,6 +27,10 @@ class PatientWebSocket(WebSocketsSansIOProtocol):
         if not self._lost:
             self._last_timer = self.loop.call_later(LAST_SECONDS, self.transport.abort)
 
+    def keepalive_timeout(self) -> None:
+        super().keepalive_timeout()
+        self.disconnected = True  # what is sent from now on finds nobody; uvicorn would call it a mistake of the app
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._lost = True
         if self._last_timer is not None:
