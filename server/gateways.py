@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 import socket
 import sys
@@ -15,6 +14,10 @@ from multiprocessing.process import BaseProcess
 from engine.shared import Connection, shared_engine
 from server.processes import Share, together, until_one_ends
 from server.settings import Settings
+from tts.logs import set_up_logging
+
+_LAST_SECONDS = 15.0
+"""For a process to end after its last answer may have: what is cut off ends, sessions are written down."""
 
 
 def serve_together(settings: Settings, arguments: Namespace, listener: socket.socket, count: int) -> None:
@@ -23,7 +26,8 @@ def serve_together(settings: Settings, arguments: Namespace, listener: socket.so
     own = settings.model_copy(update={"max_requests": ceil(settings.max_requests / count)})
 
     def start(connections: Sequence[Connection]) -> AbstractContextManager[list[BaseProcess]]:
-        return together(gateway, [(own, arguments, listener, connection) for connection in connections])
+        given = [(own, arguments, listener, connection) for connection in connections]
+        return together(gateway, given, settings.shutdown_seconds + _LAST_SECONDS)
 
     try:
         with shared_engine(arguments, count, start) as processes:
@@ -42,6 +46,7 @@ def gateway(
     """One of the processes."""
     from server.cli import serve_here
 
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    set_up_logging(settings.log_format)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; who began this process tells it to end
     serve_here(settings, arguments, listener, share, connection)

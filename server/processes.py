@@ -18,8 +18,6 @@ from typing import Any
 
 import anyio.to_thread
 
-_END_SECONDS = 20.0
-"""For a process to end that was told to: longer than answers may go on (`server.cli`)."""
 _NOT_YET = 2**31 - 1
 """Connections of a process that takes none yet: more than anybody's."""
 
@@ -46,9 +44,12 @@ class Share:
 
 
 @contextmanager
-def together(serve: Callable[..., None], given: Sequence[Sequence[Any]]) -> Iterator[list[BaseProcess]]:
+def together(
+    serve: Callable[..., None], given: Sequence[Sequence[Any]], end_seconds: float
+) -> Iterator[list[BaseProcess]]:
     """A process for each of `given`, which runs `serve(share, *given)`; both have to be picklable. Leaving the block
-    ends them, as they end by themselves when this process is gone."""
+    tells them to end, and kills those that have not after `end_seconds` or that a second signal to this process is for.
+    They end by themselves when this process is gone."""
     context = get_context("spawn")
     loads, ready = context.RawArray("i", [_NOT_YET] * len(given)), context.Barrier(len(given))
     processes: list[BaseProcess] = []
@@ -60,7 +61,7 @@ def together(serve: Callable[..., None], given: Sequence[Sequence[Any]]) -> Iter
             processes.append(process)
         yield processes
     finally:
-        _end(processes)
+        _end(processes, end_seconds)
 
 
 def until_one_ends(processes: Sequence[BaseProcess]) -> BaseProcess:
@@ -83,12 +84,14 @@ def _end_with_parent() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _end(processes: Sequence[BaseProcess]) -> None:
-    for process in processes:
-        process.terminate()
-    deadline = monotonic() + _END_SECONDS
-    for process in processes:
-        process.join(max(0.0, deadline - monotonic()))
-    for process in processes:
-        process.kill()
-        process.join()
+def _end(processes: Sequence[BaseProcess], seconds: float) -> None:
+    try:
+        for process in processes:
+            process.terminate()
+        deadline = monotonic() + seconds
+        for process in processes:
+            process.join(max(0.0, deadline - monotonic()))
+    finally:
+        for process in processes:
+            process.kill()
+            process.join()

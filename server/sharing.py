@@ -1,17 +1,22 @@
-"""uvicorn's server where several processes take connections from one listening socket: whoever has the fewest takes the
-next. Left to themselves, the process that wakes first takes all that wait, and a session stays where it began."""
+"""Several processes that take connections from one listening socket: whoever has the fewest takes the next. Left to
+themselves, the one that wakes first would take all that wait, and a voice session stays where it began."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import socket
+from types import FrameType
 from typing import Any
 
 import anyio
 import uvicorn
+from starlette.types import ASGIApp
 
+from server.listening import Listening
 from server.processes import Share
+from server.stopping import Stopping
 
 logger = logging.getLogger(__name__)
 
@@ -21,24 +26,19 @@ _PAUSE_SECONDS = 1.0
 """After a connection could not be taken, for want of file descriptors for instance."""
 
 
-class SharingServer(uvicorn.Server):
-    """One of them."""
+class _Sharing(uvicorn.Server):
+    """What lies between `Listening` and uvicorn: the way in."""
 
-    def __init__(self, config: uvicorn.Config, share: Share) -> None:
-        super().__init__(config)
-        self._share = share
-        self._accepting: list[asyncio.Task[None]] = []
+    share: Share
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to take connections from `sockets`. Cancelling it leaves that to `shutdown`."""
         await super().startup([])
         self._tell()
         for listener in sockets or ():
             listener.setblocking(False)
-            self._accepting.append(asyncio.create_task(self._accept(listener), name="accept"))
+        self._accepting = [asyncio.create_task(self._accept(it), name="accept") for it in sockets or ()]
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """As uvicorn's. Cancelling it cuts short what is being answered."""
         for task in self._accepting:
             task.cancel()
         await asyncio.wait(self._accepting)
@@ -48,7 +48,7 @@ class SharingServer(uvicorn.Server):
         while True:
             await anyio.wait_readable(listener)
             self._tell()
-            if self._share.loads[self._share.index] > min(self._share.loads):
+            if self.share.loads[self.share.index] > min(self.share.loads):
                 await anyio.sleep(_COURTESY_SECONDS)
             try:
                 accepted, _ = listener.accept()
@@ -70,4 +70,17 @@ class SharingServer(uvicorn.Server):
         return protocol
 
     def _tell(self) -> None:
-        self._share.loads[self._share.index] = len(self.server_state.connections)
+        self.share.loads[self.share.index] = len(self.server_state.connections)
+
+
+class SharedListening(Listening, _Sharing):
+    """`Listening` in one of several processes."""
+
+    def __init__(self, app: ASGIApp, stopping: Stopping, share: Share) -> None:
+        super().__init__(app, stopping)
+        self.share = share
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """A terminal interrupts all of them; the one that began them tells them to end."""
+        if sig != signal.SIGINT:
+            super().handle_exit(sig, frame)

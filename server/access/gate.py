@@ -21,8 +21,10 @@ from server.access.secrets import PREFIX, is_expired
 from server.errors import RequestError
 from server.settings import Settings
 
-OPEN = frozenset({"/health", "/ready", "/docs", "/openapi.json"})
+OPEN = frozenset({"/", "/health", "/ready", "/docs", "/openapi.json"})
 """For everybody: probes, and what stands in the repository."""
+PAGE = "/web/"
+"""So does all that the page at / is made of."""
 METRICS = "/metrics"
 SESSIONS = frozenset({"/v1/realtime", "/v1/audio/speech/stream"})
 """What a client secret opens."""
@@ -31,6 +33,7 @@ _LARGEST_BODIES = 4
 """How many of the largest bodies allowed there is memory for; many more ordinary ones."""
 _EXPOSED = [
     "x-request-id",
+    "server-timing",
     "retry-after",
     *(f"x-ratelimit-{part}-requests" for part in ("limit", "remaining", "reset")),
 ]
@@ -64,7 +67,7 @@ class Gate:
         self._app, self._access, self._places, self._origins = app, access, places, origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan" or scope["path"] in OPEN:
+        if scope["type"] == "lifespan" or scope["path"] in OPEN or scope["path"].startswith(PAGE):
             await self._app(scope, receive, send)
             return
         self._origins.check(scope, keyless=self._access.keys is None)

@@ -200,7 +200,7 @@ async def test_an_engine_that_dies_in_the_middle_of_a_stream() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/v1", "/v1/models/", "/v1/completions", "/tokenize", "/v1/load_lora_adapter", "/redoc"]
+    "path", ["/v1", "/v1/models/", "/v1/completions", "/tokenize", "/v1/load_lora_adapter", "/redoc"]
 )
 async def test_no_other_route_is_open(path: str) -> None:
     async with served(ScriptedEngine()) as server:

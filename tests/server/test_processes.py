@@ -13,11 +13,14 @@ from multiprocessing import get_context
 import anyio
 import httpx
 import pytest
-import uvicorn
-from starlette.types import Receive, Scope, Send
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
 
 from server.processes import Share, together, until_one_ends
-from server.sharing import SharingServer
+from server.sharing import SharedListening
+from server.stopping import Stopping
 from tests.test_stop import members
 
 pytestmark = pytest.mark.anyio
@@ -43,7 +46,7 @@ def stay(share: Share) -> None:
 
 
 def test_the_end_of_one_is_known_and_ends_the_others() -> None:
-    with together(stay_or_go, BOTH) as processes:
+    with together(stay_or_go, BOTH, END_SECONDS) as processes:
         ended = until_one_ends(processes)
         assert (ended.name, ended.exitcode) == ("gateway 1", 3)
         assert processes[0].is_alive()
@@ -55,7 +58,7 @@ def test_they_end_with_the_process_that_began_them() -> None:
         "from tests.server.test_processes import stay\n"
         "from server.processes import together, until_one_ends\n"
         "if __name__ == '__main__':\n"
-        "    with together(stay, [(), ()]) as processes:\n"
+        "    with together(stay, [(), ()], 9) as processes:\n"
         "        until_one_ends(processes)\n"
     )
     with subprocess.Popen([sys.executable, "-c", began], stdout=subprocess.PIPE, text=True, process_group=0) as process:
@@ -73,12 +76,11 @@ def shares(*loads: int) -> list[Share]:
     return [Share(index, array, ready) for index in range(len(loads))]
 
 
-def server(share: Share) -> SharingServer:
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1")]})
-        await send({"type": "http.response.body", "body": str(share.index).encode()})
+def server(share: Share) -> SharedListening:
+    def name(_: Request) -> Response:
+        return PlainTextResponse(str(share.index))
 
-    return SharingServer(uvicorn.Config(app, lifespan="off", log_level="warning", access_log=False), share)
+    return SharedListening(Starlette(routes=[Route("/", name)]), Stopping(seconds=1.0), share)
 
 
 async def test_whoever_has_the_fewest_takes_the_next() -> None:
