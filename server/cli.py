@@ -22,7 +22,7 @@ from server.commands import PROGRAMS, start
 from server.listening import Listening
 from server.processes import Share
 from server.serve_help import ServeHelp
-from server.settings import Settings
+from server.settings import Settings, StandardSettings
 from server.sharing import SharedListening
 from server.stopping import Stopping
 from server.welcome import welcome
@@ -141,7 +141,7 @@ async def run(
 
     started = perf_counter()
     async with AsyncExitStack() as stack:
-        tracer = await stack.enter_async_context(tracing("ola-serve", settings.otlp_endpoint))
+        tracer = await stack.enter_async_context(tracing("ola-serve", StandardSettings().otlp_endpoint))
         access = await stack.enter_async_context(opened_access(settings))
         # The voice first: that it cannot speak is known at once.
         speaker = await stack.enter_async_context(speaking(settings, tracer))

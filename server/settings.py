@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Voice = Literal["espeak", "remote", "cosyvoice", "workers", "none"]
@@ -66,7 +66,7 @@ def _hosts(value: object) -> object:
 def _url(value: object) -> object:
     """Of a collector; empty as if it were not set."""
     if isinstance(value, str) and value and not value.startswith(("http://", "https://")):
-        raise ValueError(f"{value!r} is no address of a collector; write http://HOST:4318")
+        raise ValueError(f"OTEL_EXPORTER_OTLP_ENDPOINT={value}: write http://HOST:4318 (OTLP over HTTP)")
     return value or None
 
 
@@ -89,7 +89,7 @@ def _data_folder() -> Path:
 class Settings(BaseSettings):
     """The gateway's settings. The engine's own options are vLLM's and stay on the command line."""
 
-    model_config = SettingsConfigDict(env_prefix="OLA_", extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(env_prefix="OLA_", extra="ignore")
 
     host: str = Field(
         default="127.0.0.1",
@@ -207,11 +207,6 @@ class Settings(BaseSettings):
     log_format: Literal["text", "json"] = Field(
         default="text", description="Of log lines: text for people, or one JSON object a line for machines."
     )
-    otlp_endpoint: Annotated[str | None, BeforeValidator(_url)] = Field(
-        default=None,
-        validation_alias=AliasChoices("OLA_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"),
-        description="OTLP/HTTP collector that traces are sent to. Unset, none are made.",
-    )
     shutdown_seconds: float = Field(
         default=20.0,
         ge=0,
@@ -255,3 +250,15 @@ class Settings(BaseSettings):
         if self.voice == "remote" and not self.remote_voice_names and not self.remote_voice_imitates:
             raise ValueError("OLA_VOICE=remote needs OLA_REMOTE_VOICE_NAMES, or OLA_REMOTE_VOICE_IMITATES=true")
         return self
+
+
+class StandardSettings(BaseSettings):
+    """What other programs of a deployment are told by the same variables, whose names are not ours."""
+
+    model_config = SettingsConfigDict(extra="ignore")
+
+    otlp_endpoint: Annotated[str | None, BeforeValidator(_url)] = Field(
+        default=None,
+        validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT",
+        description="OTLP/HTTP collector that traces are sent to (OpenTelemetry's variable). Unset, none are made.",
+    )
