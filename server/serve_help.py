@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from server.settings import Settings
+from server.settings import Settings, variable
 
 GROUPS = {
     "Where it listens, and who may come in": ("host", "port", "keys", "origins"),
@@ -77,10 +77,6 @@ def grouped() -> Iterator[tuple[str, list[str]]]:
 def _prefixes(beginnings: Sequence[str]) -> tuple[str, ...]:
     """Those that are no names themselves."""
     return tuple(beginning for beginning in beginnings if beginning not in Settings.model_fields)
-
-
-def variable(name: str) -> str:
-    return f"OLA_{name.upper()}"
 
 
 def default(field: FieldInfo) -> str:

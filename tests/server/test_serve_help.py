@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from server import cli
-from server.serve_help import default, grouped, readable, settings_help, variable
-from server.settings import Settings
+from server.serve_help import default, grouped, readable, settings_help
+from server.settings import Settings, variable
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 FIELDS = Settings.model_fields
