@@ -13,6 +13,7 @@ from time import time
 from typing import Any
 
 from starlette.datastructures import State
+from starlette.requests import Request
 from vllm.config import ModelConfig
 from vllm.engine.arg_utils import AsyncEngineArgs
 from vllm.engine.protocol import EngineClient
@@ -48,13 +49,11 @@ log = logging.getLogger(__name__)
 
 
 def engine_arguments(arguments: Sequence[str], model: str) -> Namespace:
-    """vLLM's engine and serving options from a command line; what concerns its HTTP server is not among them.
+    """vLLM's engine and serving options from a command line.
 
     Unknown options end the process with argparse's message, as in vLLM.
     """
-    parser = FlexibleArgumentParser(prog="ola serve", usage="ola serve [--model DIR] [vLLM engine options]")
-    parser = AsyncEngineArgs.add_cli_args(BaseFrontendArgs.add_cli_args(parser))
-    parsed = parser.parse_args(["--model", model, *arguments])
+    parsed = engine_parser().parse_args(["--model", model, *arguments])
     validate_parsed_serve_args(parsed)
     parsed.enable_prompt_tokens_details = True  # otherwise usage does not say which tokens are pictures and sound
     # What the model does not read about, it does not call: no markup of a call in an answer that shall hold none.
@@ -62,9 +61,18 @@ def engine_arguments(arguments: Sequence[str], model: str) -> Namespace:
     return parsed
 
 
+def engine_parser() -> FlexibleArgumentParser:
+    """What takes these options; what concerns vLLM's HTTP server is not among them."""
+    parser = FlexibleArgumentParser(prog="ola serve", usage="ola serve [--model DIR] [vLLM engine options]")
+    return AsyncEngineArgs.add_cli_args(BaseFrontendArgs.add_cli_args(parser))
+
+
 @asynccontextmanager
-async def vllm_engine(arguments: Namespace) -> AsyncIterator[VllmEngine]:
-    """Start vLLM in child processes and stop it on leaving."""
+async def vllm_engine(
+    arguments: Namespace, traceparent: Callable[[], str | None] = lambda: None
+) -> AsyncIterator[VllmEngine]:
+    """Start vLLM in child processes and stop it on leaving. `traceparent` tells the span (W3C Trace Context) of the
+    task that asks for an answer."""
     async with build_async_engine_client(arguments) as client:
         set_defaults(arguments, client.model_config)
         state = State()
@@ -73,7 +81,7 @@ async def vllm_engine(arguments: Namespace) -> AsyncIterator[VllmEngine]:
         # As in vLLM's own server: searching for garbage among all that was loaded would hold every answer up.
         gc.collect()
         gc.freeze()
-        yield VllmEngine(client, state)
+        yield VllmEngine(client, state, traceparent)
 
 
 def set_defaults(arguments: Namespace, model: ModelConfig) -> None:
@@ -93,8 +101,10 @@ def senses(client: EngineClient) -> frozenset[str]:
 class VllmEngine:
     """Implements `engine.api.Engine`."""
 
-    def __init__(self, client: EngineClient, state: State) -> None:
-        self._client, self._started = client, int(time())
+    def __init__(
+        self, client: EngineClient, state: State, traceparent: Callable[[], str | None] = lambda: None
+    ) -> None:
+        self._client, self._started, self._traceparent = client, int(time()), traceparent
         self._serving = state.openai_serving_chat
         self._responses = state.openai_serving_responses
         tool_parser = getattr(self._serving.parser_cls, "tool_parser_cls", None)
@@ -112,37 +122,45 @@ class VllmEngine:
 
     async def chat(self, request: dict[str, Any]) -> dict[str, Any]:
         body, table = chat_body(request | {"stream": False})
-        content = await self._whole(partial(self._chat(body).create_chat_completion, body), table)
+        content = await self._whole(partial(self._chat(body).create_chat_completion, body, self._traced()), table)
         if body.tools and self._call_start:
             content = without_cut_call(content, self._call_start)
         return content | {"usage": detailed(content["usage"])}
 
     async def stream_chat(self, request: dict[str, Any]) -> AsyncGenerator[str, None]:
         body, table = chat_body(request | {"stream": True})
-        start = partial(self._chat(body).create_chat_completion, body)
+        start = partial(self._chat(body).create_chat_completion, body, self._traced())
         async with aclosing(self._events(start, table, 2)) as events:
             async for event in events:
                 yield with_details(event)
 
     async def respond(self, request: dict[str, Any]) -> dict[str, Any]:
         body, table = responses_body(request | {"stream": False})
-        content = await self._whole(partial(self._responses.create_responses, body), table)
+        content = await self._whole(partial(self._responses.create_responses, body, self._traced()), table)
         if body.tools and self._call_start:
             content = response_without_cut_call(content, self._call_start)
         return complete(content)
 
     async def stream_response(self, request: dict[str, Any]) -> AsyncGenerator[str, None]:
         body, table = responses_body(request | {"stream": True})
+        traced = self._traced()
 
         async def start() -> Any:
             # A request that vLLM answered before must not be changed by that if it is sent again.
-            answer = await self._responses.create_responses(body.model_copy())
+            answer = await self._responses.create_responses(body.model_copy(), traced)
             return answer if isinstance(answer, ErrorResponse) else as_events(answer)
 
         # Two events of these say only that there is a response.
         async with aclosing(self._events(start, table, 3)) as events:
             async for event in events:
                 yield event
+
+    def _traced(self) -> Request | None:
+        """What vLLM reads the trace from: a request's headers. It looks at nothing else of it that is not there."""
+        traceparent = self._traceparent()
+        if traceparent is None:
+            return None
+        return Request({"type": "http", "headers": [(b"traceparent", traceparent.encode())]})
 
     def _chat(self, body: ChatCompletionRequest) -> Any:
         return self._serving if body.tools else self._without_tools

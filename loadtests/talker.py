@@ -28,7 +28,7 @@ _REST = 1.0
 _INTERRUPTS_AFTER = 2.0
 """Seconds of an answer that are heard before it is interrupted."""
 _PATIENCE = 15.0
-"""Seconds without a sound after which an answer is taken not to come, or to have no end."""
+"""Without a sound an answer is then taken not to come, or to have no end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +66,19 @@ ROOM = _room()
 class Talker:
     """Asked for a message every APPEND seconds of his sample clock, and told what the server says."""
 
-    def __init__(self, recordings: Sequence[Recording], until: float, *, interrupts: bool) -> None:
-        """Says `recordings` in turn, over and over; no turn begins after `until` seconds."""
+    def __init__(
+        self,
+        recordings: Sequence[Recording],
+        until: float,
+        *,
+        interrupts: bool,
+        after: float = _INTERRUPTS_AFTER,
+        patience: float = _PATIENCE,
+    ) -> None:
+        """Says `recordings` in turn, over and over; no turn begins after `until` seconds. Who interrupts hears `after`
+        seconds of an answer before he does; nobody waits longer than `patience` seconds for a sound."""
         self._recordings, self._until, self._interrupts = cycle(recordings), until, interrupts
+        self._after, self._patience = after, patience
         self.turns: list[Turn] = []
         self.errors: list[Any] = []
         """What the server's `error` events say."""
@@ -81,13 +91,18 @@ class Talker:
         """Whether an answer is to come or comes."""
         self._played_until = 0.0
 
+    @property
+    def listening(self) -> bool:
+        """Whether nobody says anything, nor will unless he begins."""
+        return not self._answering
+
     def next(self, position: float) -> bytes:
         """The message whose sound begins at `position`."""
         if (frame := next(self._saying, None)) is not None:
             return frame
         if self._answering and self._interrupts_now(position):
             return self._begin(position, over=True)
-        if self._answering and position > max(self.turns[-1].ended, self._played_until) + _PATIENCE:
+        if self._answering and position > max(self.turns[-1].ended, self._played_until) + self._patience:
             self._answering, self._rest_until = False, position
         if not self._answering and position >= self._rest_until:
             if position <= self._until:
@@ -101,7 +116,7 @@ class Talker:
             self._interrupts
             and not turn.over
             and turn.sound is not None
-            and turn.sound + _INTERRUPTS_AFTER <= position < self._played_until
+            and turn.sound + self._after <= position < self._played_until
         )
 
     def _begin(self, position: float, *, over: bool = False) -> bytes:
@@ -148,6 +163,9 @@ class Talker:
             case "response.done" if turn.created is None:
                 if event["response"]["status"] == "cancelled":
                     turn.cancelled = now
+            case "response.done" if now < turn.ended:  # the server took a pause for the end of the turn
+                turn.cut_in += 1
+                turn.created = turn.words = turn.sound = None
             case "response.done":
                 self._answering = False
                 self._rest_until = max(self._played_until, now) + _REST

@@ -30,6 +30,8 @@ class Turn:
     """Where the last one was."""
     over: bool = False
     """Whether it was spoken into the answer before it."""
+    cut_in: int = 0
+    """Answers that ended before the turn did: the server cut in at a pause."""
     stopped_ms: int | None = None
     """`audio_end_ms` of the server: where the turn's sound ends, with the silence that told its end."""
     stopped: float | None = None

@@ -20,11 +20,14 @@ from server.audio.voices import add_voices
 from server.boundary import Boundary, answer_failure
 from server.chat import complete_chat
 from server.health import Readiness, check_health
+from server.loop_tasks import LoopTasks
 from server.media.fetch import FetchLimits, UrlFetcher
 from server.media.limits import MediaLimits
 from server.media.parts import Attachments
 from server.metrics import Metrics
 from server.models import add_models
+from server.observing.engine import TracedEngine
+from server.observing.media import MediaFigures
 from server.openapi import answers, describe_api, reads
 from server.page import add_page
 from server.parts import Parts
@@ -34,8 +37,10 @@ from server.realtime.route import add_realtime
 from server.responses import add_responses
 from server.schemas import ChatBody, Completion, ResponsesBody
 from server.settings import Settings
+from server.stopping import Stopping
 from server.store import Store
 from tts.speaker import Speaker
+from tts.tracing import NoTracer, Tracer
 
 
 def create_app(
@@ -45,9 +50,12 @@ def create_app(
     store: Store,
     access: Access | None = None,
     sessions: SessionStore | None = None,
+    tracer: Tracer | None = None,
+    stopping: Stopping | None = None,
 ) -> FastAPI:
     """The server as an ASGI app. `speaker` None: a server without a voice, which refuses to answer in audio. `access`
     None: everybody may use it. `sessions` keeps voice sessions whose connection is gone; None: in this process.
+    `tracer` None: nobody wants traces. `stopping` says when the server ends; None: nobody says so.
 
     The app's lifespan starts the speaker, and closes it and what fetches and decodes attachments. The engine stays the
     caller's to close.
@@ -62,10 +70,17 @@ def create_app(
         fetch,
         engine.fits,
         modalities=engine.modalities,
-        count=lambda found: metrics.attachments.labels(found).inc(),
+        figures=MediaFigures(metrics),
     )
     metrics.held_media.set_function(lambda: attachments.held_bytes)
-    parts = Parts(settings, engine, speaker, store, metrics, attachments)
+    metrics.registry.register(LoopTasks())
+    tracer, sessions = tracer or NoTracer(), sessions or MemorySessions()
+    if isinstance(sessions, MemorySessions):
+        metrics.sessions_waiting.set_function(sessions.waiting)
+    if not isinstance(tracer, NoTracer):
+        engine = TracedEngine(engine, tracer)
+    stopping = stopping or Stopping()
+    parts = Parts(settings, engine, speaker, store, metrics, attachments, tracer, stopping)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
@@ -88,7 +103,7 @@ def create_app(
     )
     app.state.parts = parts
     add_gate(app, settings, access)
-    app.add_middleware(Boundary, metrics=parts.metrics)
+    app.add_middleware(Boundary, metrics=parts.metrics, stopping=stopping, tracer=tracer)
     add_cors(app, settings)
     app.add_exception_handler(HTTPException, answer_failure)
     _add_chat(app, parts)
@@ -99,7 +114,7 @@ def create_app(
     add_speech_stream(app, parts)
     add_transcriptions(app, parts)
     add_client_secrets(app, parts, access.secrets)
-    add_realtime(app, parts, access.secrets, sessions or MemorySessions())
+    add_realtime(app, parts, access.secrets, sessions)
     _add_operations(app, parts)
     add_page(app)
     describe_api(app, ChatBody, ResponsesBody, SpeechRequest)

@@ -6,7 +6,6 @@ from base64 import b64encode
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import partial
-from time import perf_counter
 from typing import Any
 
 from starlette.requests import Request
@@ -19,6 +18,7 @@ from server.closing import closing
 from server.errors import RequestError
 from server.history import recall
 from server.narrator import Narrator
+from server.observing.timing import Timing, timing_of
 from server.parts import Parts
 from server.replies import Emit, EventStream, WholeAnswer
 from server.spoken import stream_spoken
@@ -27,12 +27,15 @@ from server.unheeded import ChatUnheeded, take_unheeded
 
 async def complete_chat(request: Request, parts: Parts) -> Response:
     """Answer one chat request. All work behind the response stops when the client disconnects."""
+    timing, allowance = timing_of(request), allowance_of(request)
+    timing.lap("admission")
     body = await read_object(request, parts.settings.max_body_bytes)
+    timing.read()
     asked = take_ours(body)
     take_unheeded(body, ChatUnheeded)
     if asked.stream:
-        return EventStream(partial(_stream, parts, body, asked.speech, allowance_of(request)))
-    return WholeAnswer(partial(_answer, parts, body, asked.speech, allowance_of(request)))
+        return EventStream(partial(_stream, parts, body, asked.speech, allowance, timing))
+    return WholeAnswer(partial(_answer, parts, body, asked.speech, allowance, timing))
 
 
 @asynccontextmanager
@@ -45,39 +48,48 @@ async def _narrator(parts: Parts, speech: Speech | None, allowance: Allowance) -
         raise RequestError("This server has no voice, so it answers in text only.", param="modalities", code="no_voice")
     await allowance.check_speech()
     async with parts.speaker.admit(speech.voice) as place:
-        yield Narrator(place, speech.format, parts.metrics.spoken, allowance=allowance)
+        yield Narrator(place, speech.format, parts.metrics, allowance=allowance, tracer=parts.tracer)
 
 
-async def _prepare(parts: Parts, body: dict[str, Any]) -> None:
+async def _prepare(parts: Parts, body: dict[str, Any], timing: Timing) -> None:
     """Fill the conversation in: the words of spoken answers, the pixels and samples of attachments."""
+    timing.lap("voice")
     body["messages"] = await parts.attachments.decode(await recall(body["messages"], parts.store))
+    timing.lap("decode")
 
 
-async def _stream(parts: Parts, body: dict[str, Any], speech: Speech | None, allowance: Allowance, emit: Emit) -> None:
+async def _stream(
+    parts: Parts, body: dict[str, Any], speech: Speech | None, allowance: Allowance, timing: Timing, emit: Emit
+) -> None:
     async with _narrator(parts, speech, allowance) as narrator:
-        await _prepare(parts, body)
+        await _prepare(parts, body, timing)
         async with closing(parts.engine.stream_chat(body)) as events:
             if speech is None or narrator is None:
-                await pass_on(parts, events, emit)
+                await pass_on(parts, events, timing, emit)
             else:
-                await stream_spoken(parts, events, speech, narrator, emit)
+                await stream_spoken(parts, events, speech, narrator, timing, emit)
 
 
-async def pass_on(parts: Parts, events: AsyncGenerator[str, None], emit: Emit) -> None:
+async def pass_on(parts: Parts, events: AsyncGenerator[str, None], timing: Timing, emit: Emit) -> None:
     """The engine's events as they are: this path must cost nothing next to the engine."""
-    started = perf_counter()
-    await emit((await anext(events)).encode())
-    parts.metrics.first_event.observe(perf_counter() - started)
+    first = await anext(events)
+    timing.lap("first_token")
+    await emit(first.encode())
+    parts.metrics.first_event.labels(timing.route).observe(timing.waited)
     async for event in events:
         await emit(event.encode())
 
 
-async def _answer(parts: Parts, body: dict[str, Any], speech: Speech | None, allowance: Allowance) -> dict[str, Any]:
+async def _answer(
+    parts: Parts, body: dict[str, Any], speech: Speech | None, allowance: Allowance, timing: Timing
+) -> dict[str, Any]:
     async with _narrator(parts, speech, allowance) as narrator:
-        await _prepare(parts, body)
+        await _prepare(parts, body, timing)
         completion = await parts.engine.chat(body)
+        timing.lap("answer")
         if speech is not None and narrator is not None:
             await _add_audio(parts, completion["choices"][0]["message"], speech, narrator)
+            timing.lap("speech")
     return completion
 
 

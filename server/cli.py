@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import signal
 import socket
@@ -15,23 +14,22 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
-import uvicorn
 import uvloop
 from pydantic import ValidationError
 
 from engine.api import SAMPLE_RATE, Attachment, Engine, Image, Sound
-from server.connection import MESSAGE_BYTES, PatientConnection
-from server.patient_websocket import PatientWebSocket
+from server.commands import PROGRAMS, start
+from server.listening import Listening
+from server.serve_help import ServeHelp
 from server.settings import Settings
+from server.stopping import Stopping
 from server.welcome import welcome
+from tts.logs import set_up_logging
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
 DEMO = Path(__file__).parents[1] / "models" / "ola-demo"
-
-LAST_SECONDS = 10
-"""How long answers may go on after the server was told to stop."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -41,24 +39,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     serve = commands.add_parser(
         "serve",
         help="serve a model over HTTP",
-        epilog="Every other option goes to vLLM's engine, for example --dtype, --max-model-len, "
-        "--tensor-parallel-size, --served-model-name, --enable-auto-tool-choice. "
-        "The gateway's own settings are OLA_... variables: docs/configuration.md.",
+        description="Every option that is not listed here goes to vLLM's engine.",
+        add_help=False,
     )
+    serve.add_argument("-h", "--help", action=ServeHelp, metavar="WHAT", help="this; with `vllm` or `all`, vLLM's")
     serve.add_argument("--model", default=str(DEMO), help="checkpoint folder or hub id (default: the demo model)")
     serve.add_argument("--host", help="address to listen on (default: OLA_HOST or 127.0.0.1)")
     serve.add_argument("--port", type=int, help="port to listen on (default: OLA_PORT or 8000)")
-    commands.add_parser("tts-worker", help="speak for servers, on this machine or another", add_help=False)
-    commands.add_parser("keys", help="make, list and revoke API keys", add_help=False)
-    options, rest = parser.parse_known_args(arguments)
-    if options.command == "tts-worker":
-        from tts.workers.cli import main as tts_worker
-
-        return tts_worker(rest)
-    if options.command == "keys":
-        from server.access.keys.cli import main as keys
-
-        return keys(rest)
+    for word, (_, does) in PROGRAMS.items():
+        commands.add_parser(word, help=does, add_help=False)
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    if words and words[0] in PROGRAMS:
+        return start(words[0], words[1:])
+    options, rest = parser.parse_known_args(words)
     given = {name: value for name in ("host", "port") if (value := getattr(options, name)) is not None}
     try:
         settings = Settings(**given)
@@ -69,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def serve_model(settings: Settings, model: str, rest: Sequence[str]) -> None:
     """Serve until interrupted. `rest` holds vLLM's options."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    set_up_logging(settings.log_format)
     # Before vLLM is imported: it reads these then. It reports usage to its makers unless told not to.
     os.environ.setdefault("DO_NOT_TRACK", "1")
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
@@ -86,6 +79,7 @@ def serve_model(settings: Settings, model: str, rest: Sequence[str]) -> None:
     from server.store import StoreError
     from server.voicing import VoicingError
     from tts.registry import RegistryError
+    from tts.tracing import TracingError
     from tts.voice import VoiceError
 
     if not any(option.split("=")[0] == "--served-model-name" for option in rest):
@@ -95,7 +89,7 @@ def serve_model(settings: Settings, model: str, rest: Sequence[str]) -> None:
         uvloop.run(run(settings, parsed, listener))
     except ValidationError as error:  # how vLLM reports a model or an option that it cannot take
         sys.exit(problems(error))
-    except (VoicingError, VoiceError, RegistryError, KeysError, StoreError) as error:
+    except (VoicingError, VoiceError, RegistryError, KeysError, StoreError, TracingError) as error:
         sys.exit(f"ola serve: {error}")
     except KeyboardInterrupt:
         say("Stopped")
@@ -109,37 +103,28 @@ async def run(settings: Settings, arguments: Namespace, listener: socket.socket)
     from server.realtime.durable.redis import session_store
     from server.redis_store import answer_store
     from server.voicing import speaking
+    from tts.tracing import tracing
 
     started = perf_counter()
     async with AsyncExitStack() as stack:
+        tracer = await stack.enter_async_context(tracing("ola-serve", settings.otlp_endpoint))
         access = await stack.enter_async_context(opened_access(settings))
         # The voice first: that it cannot speak is known at once.
-        speaker = await stack.enter_async_context(speaking(settings))
+        speaker = await stack.enter_async_context(speaking(settings, tracer))
         store = await stack.enter_async_context(answer_store(settings))
         sessions = await stack.enter_async_context(session_store(settings))
         say(f"Loading {arguments.model} (half a minute on a CPU, minutes for a large model)")
-        engine = await stack.enter_async_context(vllm_engine(arguments))
+        engine = await stack.enter_async_context(vllm_engine(arguments, tracer.traceparent))
         say(f"Engine loaded after {perf_counter() - started:.0f} s; warming up")
         await warm_up(engine)
-        app = create_app(settings, engine, speaker, store, access, sessions)
+        stopping = Stopping(settings.shutdown_seconds, settings.notice_seconds)
+        app = create_app(settings, engine, speaker, store, access, sessions, tracer, stopping)
         app.state.parts.attachments.warm_up()
-        config = uvicorn.Config(
-            app,
-            http=PatientConnection,
-            log_level="warning",
-            access_log=False,
-            lifespan="on",
-            timeout_graceful_shutdown=LAST_SECONDS,
-            ws=PatientWebSocket,
-            ws_max_size=MESSAGE_BYTES,
-            ws_per_message_deflate=False,  # speech does not get much smaller, only later
-        )
-        server = uvicorn.Server(config)
         listener.listen()  # whoever reads the next line may connect at once
         url = address(listener)
         shown = welcome(url, arguments.model, sees="image" in engine.modalities, keyed=access.keys is not None)
         say(f"Ready after {perf_counter() - started:.0f} s. Open {url}/ in a browser, or try:\n\n{shown}\n")
-        await server.serve(sockets=[listener])
+        await Listening(app, stopping).serve([listener])
 
 
 async def warm_up(engine: Engine) -> None:
@@ -186,7 +171,7 @@ def problems(error: ValidationError) -> str:
     lines = []
     for problem in error.errors(include_input=False, include_context=False, include_url=False):
         ours = error.title == Settings.__name__ and problem["loc"]
-        setting = f"OLA_{str(problem['loc'][0]).upper()}: " if ours else ""
+        setting = f"OLA_{str(problem['loc'][0]).upper().removeprefix('OLA_')}: " if ours else ""
         lines.append(f"ola serve: {setting}{problem['msg'].removeprefix('Value error, ')}")
     return "\n".join(lines)
 

@@ -38,6 +38,8 @@ class Readiness:
 
     async def check(self) -> dict[str, str]:
         """Raises EngineError or RequestError (503). Cancelling it leaves the looking to the next one who asks."""
+        if self._parts.stopping.told:
+            raise RequestError("The server is about to stop.", status=503, code="draining")
         await self._parts.engine.check()
         if self._parts.speaker is not None and not await self._heard(self._parts.speaker):
             raise RequestError("The voice does not speak.", status=503, code="voice_failed")

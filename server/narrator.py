@@ -7,14 +7,16 @@ from collections.abc import AsyncIterable, Awaitable, Callable
 from dataclasses import dataclass, field
 
 import anyio.to_thread
-from prometheus_client import Counter
 
 from server.access.limits.allowance import Allowance
 from server.asking import Format
 from server.closing import closing, once
+from server.metrics import Metrics
+from server.observing.speech import SpeechObserver
 from tts.encoding import Encoder, encode_file, encoder
 from tts.events import Begun, Ended, Skipped, Sound
 from tts.speaker import Place
+from tts.tracing import NoTracer, Tracer
 from tts.voice import WIRE_RATE
 
 logger = logging.getLogger(__name__)
@@ -28,7 +30,7 @@ class Narrator:
 
     place: Place
     format: Format
-    spoken_seconds: Counter
+    metrics: Metrics
     speed: float = 1.0
     lang: str | None = None
     """A BCP-47 tag for text whose script does not tell."""
@@ -36,6 +38,7 @@ class Narrator:
     """How to speak, in words, for a voice that follows them."""
     allowance: Allowance = field(default_factory=Allowance)
     """What the speech is charged to."""
+    tracer: Tracer = field(default_factory=NoTracer)
 
     async def narrate(
         self,
@@ -51,7 +54,10 @@ class Narrator:
             VoiceError: at the end of the stream, which is whole but for the units that could not be spoken.
         """
         file, seconds, failure = encoder(self.format), 0.0, None
-        async with self.place.say(text, speed=self.speed, lang=self.lang, instructions=self.instructions) as events:
+        observer = SpeechObserver(self.metrics, self.tracer, self.place)
+        async with self.place.say(
+            text, speed=self.speed, lang=self.lang, instructions=self.instructions, observer=observer
+        ) as events:
             async for event in events:
                 if isinstance(event, Skipped):
                     failure = failure or event.error
@@ -80,7 +86,8 @@ class Narrator:
             VoiceError: nothing of it could be spoken. What is missing of a longer file is only logged.
         """
         pcm, failure = bytearray(), None
-        async with closing(once(text)) as pieces, self.place.say(pieces) as events:
+        observer = SpeechObserver(self.metrics, self.tracer, self.place, live=False)
+        async with closing(once(text)) as pieces, self.place.say(pieces, observer=observer) as events:
             async for event in events:
                 if isinstance(event, Skipped):
                     failure = event.error
@@ -96,6 +103,6 @@ class Narrator:
 
     async def _count(self, pcm: bytes | bytearray) -> float:
         seconds = len(pcm) / _BYTES_PER_SECOND
-        self.spoken_seconds.inc(seconds)
+        self.metrics.spoken.inc(seconds)
         await self.allowance.spoke(seconds)
         return seconds

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from engine.api import Engine
 from server.errors import RequestError
 from server.media.parts import Attachments
 from server.metrics import Metrics
 from server.settings import Settings
+from server.stopping import Stopping
 from server.store import Store
 from tts.speaker import Speaker
+from tts.tracing import NoTracer, Tracer
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,8 @@ class Parts:
     store: Store
     metrics: Metrics
     attachments: Attachments
+    tracer: Tracer = field(default_factory=NoTracer)
+    stopping: Stopping = field(default_factory=Stopping)
 
     def needed_speaker(self) -> Speaker:
         """The speaker, for what cannot do without. Raises RequestError: there is none."""

@@ -69,7 +69,7 @@ class AudioRoutes:
 def audio_app(parts: Parts) -> FastAPI:
     """The routes that need a voice and no more, with our form of errors."""
     app = FastAPI(openapi_url=None, redirect_slashes=False)
-    app.add_middleware(Boundary, metrics=parts.metrics)
+    app.add_middleware(Boundary, metrics=parts.metrics, stopping=parts.stopping)
     app.add_exception_handler(HTTPException, answer_failure)
     add_voices(app, parts)
     add_speech(app, parts)

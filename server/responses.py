@@ -14,6 +14,7 @@ from server.closing import closing
 from server.errors import RequestError
 from server.items import as_messages
 from server.media.errors import MediaError
+from server.observing.timing import Timing, timing_of
 from server.openapi import answers, reads
 from server.parts import Parts
 from server.replies import Emit, EventStream, WholeAnswer
@@ -68,14 +69,17 @@ def add_responses(app: FastAPI, parts: Parts) -> None:
 
 async def respond(request: Request, parts: Parts) -> Response:
     """Answer one request. All work behind the response stops when the client disconnects."""
+    timing = timing_of(request)
+    timing.lap("admission")
     body = await read_object(request, parts.settings.max_body_bytes)
+    timing.read()
     fields = _Fields.model_validate(body)
     take_unheeded(body, ResponsesUnheeded, keep={"metadata"})
     if not isinstance(fields.input, str):
         body["input"] = as_messages(fields.input)
     if fields.stream:
-        return EventStream(partial(_stream, parts, body))
-    return WholeAnswer(partial(_answer, parts, body))
+        return EventStream(partial(_stream, parts, body, timing))
+    return WholeAnswer(partial(_answer, parts, body, timing))
 
 
 async def _prepare(parts: Parts, body: dict[str, Any]) -> None:
@@ -90,12 +94,16 @@ async def _prepare(parts: Parts, body: dict[str, Any]) -> None:
         raise
 
 
-async def _stream(parts: Parts, body: dict[str, Any], emit: Emit) -> None:
+async def _stream(parts: Parts, body: dict[str, Any], timing: Timing, emit: Emit) -> None:
     await _prepare(parts, body)
+    timing.lap("decode")
     async with closing(parts.engine.stream_response(body)) as events:
-        await pass_on(parts, events, emit)
+        await pass_on(parts, events, timing, emit)
 
 
-async def _answer(parts: Parts, body: dict[str, Any]) -> dict[str, Any]:
+async def _answer(parts: Parts, body: dict[str, Any], timing: Timing) -> dict[str, Any]:
     await _prepare(parts, body)
-    return await parts.engine.respond(body)
+    timing.lap("decode")
+    answer = await parts.engine.respond(body)
+    timing.lap("answer")
+    return answer

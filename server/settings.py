@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, model_validator
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Voice = Literal["espeak", "remote", "cosyvoice", "workers", "none"]
@@ -63,6 +63,13 @@ def _hosts(value: object) -> object:
     return hosts
 
 
+def _url(value: object) -> object:
+    """Of a collector; empty as if it were not set."""
+    if isinstance(value, str) and value and not value.startswith(("http://", "https://")):
+        raise ValueError(f"{value!r} is no address of a collector; write http://HOST:4318")
+    return value or None
+
+
 def _object(value: object) -> object:
     """JSON, as an error of the field if it is none."""
     return json.loads(value) if isinstance(value, str) else value
@@ -82,7 +89,7 @@ def _data_folder() -> Path:
 class Settings(BaseSettings):
     """The gateway's settings. The engine's own options are vLLM's and stay on the command line."""
 
-    model_config = SettingsConfigDict(env_prefix="OLA_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="OLA_", extra="ignore", populate_by_name=True)
 
     host: str = Field(
         default="127.0.0.1",
@@ -106,7 +113,14 @@ class Settings(BaseSettings):
     )
     voice: Annotated[Voice, BeforeValidator(_voice)] = Field(
         default="espeak",
-        description="Who speaks. Without a voice (none), audio answers are refused. `true` is espeak, `false` is none.",
+        description="Who speaks: espeak, remote, cosyvoice, workers or none. Without a voice, audio answers are "
+        "refused. `true` is espeak, `false` is none.",
+    )
+    voice_slots: int = Field(
+        default=4,
+        ge=1,
+        description="Units that `remote` or `cosyvoice` speaks at a time. About its knee, which is at 4 to 8 on a GPU: "
+        "more only wait there.",
     )
     redis_url: str | None = Field(
         default=None,
@@ -129,11 +143,6 @@ class Settings(BaseSettings):
     remote_voice_key: SecretStr | None = Field(
         default=None, description="The speech server's key. Sent as a bearer token, never logged."
     )
-    remote_voice_slots: int = Field(
-        default=4,
-        ge=1,
-        description="Units that the speech server speaks at a time. About its knee: more only wait there.",
-    )
     remote_voice_sample_rate: int = Field(
         default=24_000, ge=8_000, le=192_000, description="Hz of the speech server's `pcm`, which does not say it."
     )
@@ -150,9 +159,6 @@ class Settings(BaseSettings):
     cosyvoice_home: Path | None = Field(
         default=None,
         description="Folder with CosyVoice's own code, which is no package. Left out, it must be importable.",
-    )
-    cosyvoice_slots: int = Field(
-        default=4, ge=1, description="Units that a CosyVoice process speaks at a time. Its knee is at 4 to 8 on a GPU."
     )
     fetch_urls: Annotated[bool | tuple[str, ...], NoDecode, BeforeValidator(_hosts)] = Field(
         default=False,
@@ -198,6 +204,27 @@ class Settings(BaseSettings):
         "Above what a slow voice needs to its first sound.",
     )
 
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="Of log lines: text for people, or one JSON object a line for machines."
+    )
+    otlp_endpoint: Annotated[str | None, BeforeValidator(_url)] = Field(
+        default=None,
+        validation_alias=AliasChoices("OLA_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+        description="OTLP/HTTP collector that traces are sent to. Unset, none are made.",
+    )
+    shutdown_seconds: float = Field(
+        default=20.0,
+        ge=0,
+        description="How long answers may go on after the server was told to stop. With what the engine needs to end, "
+        "it should fit into what the service manager grants.",
+    )
+    notice_seconds: float = Field(
+        default=0.0,
+        ge=0,
+        description="How much of that the server still takes new connections, while /ready says 503. For load "
+        "balancers that ask there: longer than they need to notice.",
+    )
+
     @model_validator(mode="after")
     def _nobody_is_let_in_by_mistake(self) -> Settings:
         if self.keys is None and not _is_loopback(self.host):
@@ -207,6 +234,12 @@ class Settings(BaseSettings):
             )
         if self.keys == "redis" and not self.redis_url:
             raise ValueError("OLA_KEYS=redis needs OLA_REDIS_URL")
+        return self
+
+    @model_validator(mode="after")
+    def _notice_is_part_of_the_end(self) -> Settings:
+        if self.notice_seconds > self.shutdown_seconds:
+            raise ValueError("OLA_NOTICE_SECONDS is part of OLA_SHUTDOWN_SECONDS, and cannot be longer")
         return self
 
     @model_validator(mode="after")

@@ -6,7 +6,6 @@ import logging
 import math
 from base64 import b64encode
 from collections.abc import AsyncGenerator
-from time import perf_counter
 from typing import Any
 
 import anyio
@@ -16,6 +15,7 @@ from server.asking import Speech
 from server.chunks import Chunk, audio_chunk, parse, split_end, text_of, with_transcript
 from server.errors import describe
 from server.narrator import Narrator
+from server.observing.timing import Timing
 from server.parts import Parts
 from server.replies import DONE, Emit, event
 from server.store import StoreError
@@ -28,7 +28,12 @@ _KEEP_SECONDS = 2.0
 
 
 async def stream_spoken(
-    parts: Parts, events: AsyncGenerator[str, None], speech: Speech, narrator: Narrator, emit: Emit
+    parts: Parts,
+    events: AsyncGenerator[str, None],
+    speech: Speech,
+    narrator: Narrator,
+    timing: Timing,
+    emit: Emit,
 ) -> None:
     """Send the engine's `events` with their text as transcript, and the sound of each unit as soon as it is made.
 
@@ -40,23 +45,23 @@ async def stream_spoken(
     Raises:
         EngineError: before anything is sent.
     """
-    started = perf_counter()
     # Outside the task group, so that a refusal is raised as it is, while the status can still be sent.
     first = parse(await anext(events))
     assert first is not None, "a stream without any chunk"
-    parts.metrics.first_event.observe(perf_counter() - started)
-    await _SpokenAnswer(parts, speech, narrator, emit, first, started).run(events)
+    timing.lap("first_token")
+    parts.metrics.first_event.labels(timing.route).observe(timing.waited)
+    await _SpokenAnswer(parts, speech, narrator, emit, first, timing).run(events)
 
 
 class _SpokenAnswer:
     """One answer on its way out. Text and speech are two tasks; text never waits for speech."""
 
     def __init__(
-        self, parts: Parts, speech: Speech, narrator: Narrator, emit: Emit, first: Chunk, started: float
+        self, parts: Parts, speech: Speech, narrator: Narrator, emit: Emit, first: Chunk, timing: Timing
     ) -> None:
         self._parts, self._speech, self._narrator = parts, speech, narrator
         self._send, self._sending = emit, anyio.Lock(fast_acquire=True)
-        self._first, self._started = first, started
+        self._first, self._timing = first, timing
         self._transcript: list[str] = []
         self._ends: list[Chunk] = []
         self._engine_failed = self._sounded = self._kept = False
@@ -116,7 +121,7 @@ class _SpokenAnswer:
         await self._emit_audio({"data": b64encode(data).decode()})
         if not self._sounded:
             self._sounded = True
-            self._parts.metrics.first_sound.observe(perf_counter() - self._started)
+            self._parts.metrics.first_sound.labels(self._timing.route).observe(self._timing.waited)
 
     async def _emit_audio(self, audio: dict[str, Any]) -> None:
         await self._emit(audio_chunk(self._first, {"id": self._speech.audio_id} | audio))

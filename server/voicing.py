@@ -12,6 +12,7 @@ from tts.background import background
 from tts.recorded import Imitator, Registry
 from tts.registry import FileRegistry, RedisRegistry
 from tts.speaker import Limits, Speaker
+from tts.tracing import NoTracer, Tracer
 from tts.voice import Voice
 from tts.voices.espeak import OPENAI_ALIASES, espeak_voices
 from tts.voices.remote import Address, RemoteImitator, RemoteVoice, SpeechServer
@@ -33,8 +34,9 @@ class Voices:
 
 
 @asynccontextmanager
-async def speaking(settings: Settings) -> AsyncGenerator[Speaker | None, None]:
-    """The speaker that the settings ask for, started; None: a server without a voice. Closed on leaving.
+async def speaking(settings: Settings, tracer: Tracer | None = None) -> AsyncGenerator[Speaker | None, None]:
+    """The speaker that the settings ask for, started; None: a server without a voice. Closed on leaving. `tracer` tells
+    workers which trace a unit belongs to.
 
     Raises:
         VoicingError: the settings cannot be met.
@@ -47,7 +49,7 @@ async def speaking(settings: Settings) -> AsyncGenerator[Speaker | None, None]:
     async with AsyncExitStack() as closing:
         registry = _registry(settings, closing)
         await registry.names()  # a wrong address is known now
-        made = await _voices(settings, closing)
+        made = await _voices(settings, closing, tracer or NoTracer())
         speaker = Speaker(
             made.voices, made.aliases, speech_limits(settings), registry=registry, imitators=made.imitators
         )
@@ -84,13 +86,13 @@ def _registry(settings: Settings, closing: AsyncExitStack) -> Registry:
     return RedisRegistry(redis_client(settings, closing, VoicingError))
 
 
-async def _voices(settings: Settings, closing: AsyncExitStack) -> Voices:
+async def _voices(settings: Settings, closing: AsyncExitStack, tracer: Tracer) -> Voices:
     """What is put on `closing` is closed after the speaker."""
     match settings.voice:
         case "remote":
             return await _remote(settings, closing)
         case "workers":
-            return await _workers(settings, closing)
+            return await _workers(settings, closing, tracer)
         case "cosyvoice":
             return await _cosyvoice(settings, closing)
     return Voices(espeak_voices(), OPENAI_ALIASES)
@@ -104,7 +106,7 @@ async def _remote(settings: Settings, closing: AsyncExitStack) -> Voices:
             model=settings.remote_voice_model,
             key=None if key is None else key.get_secret_value(),
             sample_rate=settings.remote_voice_sample_rate,
-            slots=settings.remote_voice_slots,
+            slots=settings.voice_slots,
             fields=settings.remote_voice_fields,
         )
     except ValueError as error:
@@ -117,10 +119,10 @@ async def _remote(settings: Settings, closing: AsyncExitStack) -> Voices:
     return Voices(voices, common_aliases(settings.remote_voice_names), imitators)
 
 
-async def _workers(settings: Settings, closing: AsyncExitStack) -> Voices:
+async def _workers(settings: Settings, closing: AsyncExitStack, tracer: Tracer) -> Voices:
     from tts.workers.redis_voices import redis_fleet
 
-    fleet = await closing.enter_async_context(redis_fleet(settings.redis_url or ""))
+    fleet = await closing.enter_async_context(redis_fleet(settings.redis_url or "", tracer.traceparent))
     voices = fleet.voices()
     return Voices(voices, common_aliases([voice.name for voice in voices]), [fleet], fleet.joins())
 
@@ -131,7 +133,7 @@ async def _cosyvoice(settings: Settings, closing: AsyncExitStack) -> Voices:
     options = ["--voice", "cosyvoice", "--model", settings.cosyvoice_model or ""]
     if settings.cosyvoice_home is not None:
         options += ["--cosyvoice-home", str(settings.cosyvoice_home)]
-    fleet = await closing.enter_async_context(child_fleet(*options, slots=settings.cosyvoice_slots))
+    fleet = await closing.enter_async_context(child_fleet(*options, slots=settings.voice_slots))
     voices = fleet.voices()
     return Voices(voices, common_aliases([voice.name for voice in voices]), [fleet])
 

@@ -17,8 +17,10 @@ import anyio
 from anyio.abc import TaskGroup
 
 from tts.events import Begun, Ended, Event, Skipped, Sound
+from tts.gaps import Gaps, Stages
 from tts.joints import Joint
 from tts.loudness import amplified, gain_of
+from tts.observer import Observer, UnitObserver
 from tts.plan import CHARS_PER_SECOND, Planner, Unit
 from tts.pool import Clock, Pool, Worker
 from tts.scripts import spoken_length
@@ -56,13 +58,21 @@ class _Part:
 
     unit: Unit
     expected: int
-    chunks: deque[bytes] = field(default_factory=deque)
+    asked: float
+    """When it could have been begun."""
+    begun: float
+    chunks: deque[tuple[bytes, float]] = field(default_factory=deque)
+    """With when each was made."""
     made: int = 0
     """Samples, taken ones included."""
     waiting: int = 0
     """Samples made and not taken."""
     over: bool = False
     error: VoiceError | None = None
+
+    def stages(self, made: float) -> Stages:
+        """Of a sound that was made at this time."""
+        return Stages(self.asked, self.begun, max(self.begun, made))
 
     @property
     def coming(self) -> int:
@@ -73,10 +83,20 @@ class _Part:
 class Answer:
     """The state of one answer. `read`, `dispatch` and `events` run side by side, on one event loop."""
 
-    def __init__(self, planner: Planner, pool: Pool, manner: Manner, clock: Clock, sounds: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        planner: Planner,
+        pool: Pool,
+        manner: Manner,
+        clock: Clock,
+        sounds: Callable[[], None],
+        observer: Observer,
+    ) -> None:
         """`sounds` is called when the first sound is handed out."""
         self._planner, self._pool, self._manner = planner, pool, manner
-        self._clock, self._sounds = clock, sounds
+        self._clock, self._sounds, self._observer = clock, sounds, observer
+        self._gaps = Gaps()
+        self._read_at = 0.0  # when the first text came
         self._parts: deque[_Part] = deque()  # from the one that is handed out
         self._planned = False
         self._needed_at: float | None = None  # when the sound is needed of the unit that is lined up
@@ -88,6 +108,7 @@ class Answer:
     async def read(self, text: AsyncIterable[str]) -> None:
         """Feed the planner until `text` ends."""
         async for piece in text:
+            self._read_at = self._read_at or self._clock()
             self._planner.feed(piece, self._clock())
             self._tell()
         self._planner.end(self._clock())
@@ -95,15 +116,20 @@ class Answer:
 
     async def dispatch(self, group: TaskGroup) -> None:
         """Begin units in `group` as long as there are any. What goes into one is decided when a worker is free."""
+        begun = False
         while await self._something_to_say():
+            asked = self._clock()
             worker = None if self._planner.only_unsaid else await self._line_up()
             unit = self._planner.take(self._clock(), self._buffered())
             if unit is None:
                 assert worker is not None
                 self._pool.release(worker)
                 continue
-            part = _Part(unit, self._expected(unit))
+            part = _Part(unit, self._expected(unit), asked, self._clock())
             self._parts.append(part)
+            if worker is not None and not begun:
+                begun = True
+                self._observer.first_unit(asked - self._read_at)
             group.start_soon(self._make, part, worker, name="unit")
             self._tell()
         self._planned = True
@@ -114,7 +140,8 @@ class Answer:
             self._planner.shorten(self._buffered())
         self._needed_at = self._clock() + self._buffered()
         letters = self._planner.next_length
-        worker = await self._pool.acquire(self._needed_at, first=self._dry_at is None, letters=letters)
+        with self._observer.waiting():
+            worker = await self._pool.acquire(self._needed_at, first=self._dry_at is None, letters=letters)
         self._needed_at = None
         return worker
 
@@ -123,19 +150,22 @@ class Answer:
         pause = b""
         while (part := await self._next_part()) is not None:
             if pause and part.unit.words:
-                yield self._taken(pause)
+                yield self._taken(pause, part.stages(part.begun))
             begun = self._at
             yield Begun(part.unit.text, begun, part.made if part.over and part.error is None else part.expected)
-            while (chunk := await self._next_chunk(part)) is not None:
+            while (made := await self._next_chunk(part)) is not None:
+                chunk, made_at = made
                 if self._dry_at is None:
                     self._gain = gain_of(chunk)
                     await self._until_it_can_go_on()
                 part.waiting -= len(chunk) // _SAMPLE_BYTES
                 self._tell()
-                yield self._taken(amplified(chunk, self._gain))
+                yield self._taken(amplified(chunk, self._gain), part.stages(made_at))
             yield Ended(self._at) if part.error is None else Skipped(self._at, part.error)
             pause = self._pause(part.unit) if self._at > begun else b""
             self._parts.popleft()
+        if self._dry_at is not None:
+            self._observer.ended(self._gaps.noticed)
 
     async def _next_part(self) -> _Part | None:
         while not self._parts:
@@ -144,7 +174,7 @@ class Answer:
             await self._news.wait()
         return self._parts[0]
 
-    async def _next_chunk(self, part: _Part) -> bytes | None:
+    async def _next_chunk(self, part: _Part) -> tuple[bytes, float] | None:
         while not part.chunks:
             if part.over:
                 return None
@@ -160,11 +190,13 @@ class Answer:
             while len(self._parts) < _AT_ONCE and not self._planned:
                 await self._news.wait()
 
-    def _taken(self, pcm: bytes) -> Sound:
+    def _taken(self, pcm: bytes, stages: Stages) -> Sound:
         now, samples = self._clock(), len(pcm) // _SAMPLE_BYTES
         self._at += samples
         if self._dry_at is None:
             self._sounds()
+        elif now > self._dry_at:
+            self._observer.gap(self._gaps.add(self._dry_at, now, stages))
         self._dry_at = max(now, self._dry_at or now) + samples / WIRE_RATE
         return Sound(pcm)
 
@@ -206,29 +238,38 @@ class Answer:
         return round(seconds * WIRE_RATE)
 
     async def _make(self, part: _Part, worker: Worker | None) -> None:
-        """Speak the unit, if there is a worker for it; if that fails, again elsewhere without what was made before."""
-        held = worker
+        """Speak the unit, if there is a worker for it."""
+        if worker is not None:
+            with self._observer.unit(part.begun - part.asked) as unit:
+                await self._spoken_by(worker, part, unit)
+        part.over = True
+        self._tell()
+
+    async def _spoken_by(self, worker: Worker, part: _Part, unit: UnitObserver) -> None:
+        """Have this worker speak it; if that fails, another one, without what was made before."""
+        held: Worker | None = worker
         try:
-            if worker is not None and not await self._attempt(part, worker):
+            if not await self._attempt(part, worker, unit):
                 needed_at = self._clock() + self._buffered(part)
                 held = None  # given back in exchange, whatever becomes of that
                 held = await self._pool.exchange(worker, needed_at, first=self._dry_at is None)
-                await self._attempt(part, held)
+                if not await self._attempt(part, held, unit):
+                    unit.failed()
         finally:
             if held is not None:
                 self._pool.release(held, failed=part.error is not None)
             part.over = True
             self._tell()
 
-    async def _attempt(self, part: _Part, worker: Worker) -> bool:
+    async def _attempt(self, part: _Part, worker: Worker, unit: UnitObserver) -> bool:
         part.error = None
         try:
-            await self._speak(part, worker)
+            await self._speak(part, worker, unit)
         except VoiceError as error:
             part.error = error
         return part.error is None
 
-    async def _speak(self, part: _Part, worker: Worker) -> None:
+    async def _speak(self, part: _Part, worker: Worker, unit: UnitObserver) -> None:
         manner, voice, words = self._manner, worker.voice, part.unit.words
         started, first_sound, letters = self._clock(), 0.0, spoken_length(words)
         joint, skip, made = Joint(voice.sample_rate), part.made, 0
@@ -238,12 +279,15 @@ class Answer:
                 pcm = joint.feed(chunk)
                 if pcm and not made:
                     first_sound = self._clock() - started
+                    if not skip:
+                        unit.first_chunk(self._clock() - part.begun)
                 made += self._add(part, pcm, made, skip)
                 if made > (letters + 10) * _LONGEST_LETTER / manner.speed * WIRE_RATE:
                     raise VoiceError(f"The voice does not stop: {made} samples for {letters} letters.")
         made += self._add(part, joint.flush(), made, skip)
         if made:
             self._pool.pace.learn(first_sound, self._clock() - started, made / WIRE_RATE * manner.speed, letters)
+        unit.spoken(self._clock() - part.begun, part.made / WIRE_RATE)
 
     async def _patiently(self, chunks: AsyncGenerator[bytes, None]) -> bytes | None:
         try:
@@ -256,7 +300,7 @@ class Answer:
         """Add sound to a unit, of which this attempt had `made` so many samples, without the first `skip` ones."""
         new = pcm[_SAMPLE_BYTES * max(0, skip - made) :]
         if new:
-            part.chunks.append(new)
+            part.chunks.append((new, self._clock()))
             part.made += len(new) // _SAMPLE_BYTES
             part.waiting += len(new) // _SAMPLE_BYTES
             self._tell()

@@ -16,6 +16,7 @@ from tts.answer import Answer, Manner
 from tts.background import background
 from tts.events import Event
 from tts.imitations import CannotImitateError, Imitations
+from tts.observer import Observer, Unobserved
 from tts.plan import Planner
 from tts.pool import Places, Pool
 from tts.recorded import Imitator, Recorded, Registry
@@ -188,7 +189,7 @@ class Speaker:
         async with self._workers(voice) as pool:
             pool.admit(self._limits.first_sound)
             with pool.expect() as sounds:
-                yield Place(pool, self._limits, sounds)
+                yield Place(pool, self._limits, sounds, recorded=voice not in self._own_names())
 
     @asynccontextmanager
     async def say(
@@ -251,14 +252,23 @@ class Place:
     limits: Limits
     sounds: Callable[[], None]
     """Called at the first sound."""
+    recorded: bool = False
+    """The voice is one that somebody has added."""
 
     def say(
-        self, text: AsyncIterable[str], *, speed: float = 1.0, lang: str | None = None, instructions: str = ""
+        self,
+        text: AsyncIterable[str],
+        *,
+        speed: float = 1.0,
+        lang: str | None = None,
+        instructions: str = "",
+        observer: Observer | None = None,
     ) -> Speech:
-        """See `Speaker.say`. `instructions` are for voices that follow them."""
+        """See `Speaker.say`. `instructions` are for voices that follow them; `observer` hears how it goes."""
         manner = Manner(speed, lang, getrandbits(31), self.limits.look_ahead, self.limits.patience, instructions)
         planner = Planner(lang, idle_flush=self.limits.idle_flush)
-        return _saying(Answer(planner, self.pool, manner, monotonic, self.sounds), text)
+        answer = Answer(planner, self.pool, manner, monotonic, self.sounds, observer or Unobserved())
+        return _saying(answer, text)
 
 
 @asynccontextmanager

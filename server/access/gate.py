@@ -33,6 +33,7 @@ _LARGEST_BODIES = 4
 """How many of the largest bodies allowed there is memory for; many more ordinary ones."""
 _EXPOSED = [
     "x-request-id",
+    "server-timing",
     "retry-after",
     *(f"x-ratelimit-{part}-requests" for part in ("limit", "remaining", "reset")),
 ]

@@ -8,7 +8,6 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from math import ceil
-from time import perf_counter
 from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI
@@ -24,6 +23,7 @@ from server.closing import closing
 from server.errors import FieldError, RequestError
 from server.model_names import check_model
 from server.narrator import Narrator
+from server.observing.timing import Timing, timing_of
 from server.openapi import reads
 from server.parts import Parts
 from server.replies import ByteStream, Emit, EventStream, event
@@ -92,13 +92,16 @@ def add_speech(app: FastAPI, parts: Parts) -> None:
     @app.post("/v1/audio/speech", response_model=None, responses=_ANSWERS, openapi_extra=reads(SpeechRequest))
     async def speech(request: Request) -> Response:
         """Speak a text: sound comes while the rest is still being made."""
+        timing = timing_of(request)
+        timing.lap("admission")
         body = await read_object(request, parts.settings.max_body_bytes)
+        timing.read()
         asked = SpeechRequest.model_validate(body)
         await check_model(asked.model, parts.engine, SPEECH_MODELS)
         allowance = allowance_of(request)
         if asked.stream_format == "sse":
-            return EventStream(partial(_send_events, parts, asked, allowance))
-        return ByteStream(partial(_send_file, parts, asked, allowance), FORMATS[asked.format].media_type)
+            return EventStream(partial(_send_events, parts, asked, allowance, timing))
+        return ByteStream(partial(_send_file, parts, asked, allowance, timing), FORMATS[asked.format].media_type)
 
 
 @asynccontextmanager
@@ -121,8 +124,9 @@ async def admitted(parts: Parts, manner: Manner, allowance: Allowance) -> AsyncG
         yield Narrator(
             place,
             manner.format,
-            parts.metrics.spoken,
+            parts.metrics,
             allowance=allowance,
+            tracer=parts.tracer,
             speed=manner.speed,
             lang=manner.language,
             instructions=manner.instructions.strip(),
@@ -141,7 +145,12 @@ def _check(manner: Manner, pool: Pool) -> None:
 
 
 async def _speak(
-    parts: Parts, asked: SpeechRequest, allowance: Allowance, emit: Emit, packed: Callable[[bytes], bytes] = bytes
+    parts: Parts,
+    asked: SpeechRequest,
+    allowance: Allowance,
+    timing: Timing,
+    emit: Emit,
+    packed: Callable[[bytes], bytes] = bytes,
 ) -> float:
     """Send the sound, in whatever it is to be packed. Returns its seconds.
 
@@ -149,21 +158,23 @@ async def _speak(
         RequestError: nothing of the text can be said.
         VoiceError: some of it could not be said; the rest was sent.
     """
-    started, sounded, text = perf_counter(), False, PacedText(asked.input)
+    sounded, text = False, PacedText(asked.input)
     text.end()
 
     async def send(data: bytes) -> None:
         nonlocal sounded
-        await emit(packed(data))
         if not sounded:
             sounded = True
-            parts.metrics.first_sound.observe(perf_counter() - started)
+            timing.lap("first_sound")
+            parts.metrics.first_sound.labels(timing.route).observe(timing.waited)
+        await emit(packed(data))
 
     async def note(event: Begun | Ended | Skipped) -> None:
         if isinstance(event, Begun):
             text.begun(event.text)
 
     async with admitted(parts, asked, allowance) as narrator, closing(text.pieces()) as pieces:
+        timing.lap("voice")
         try:
             seconds = await narrator.narrate(pieces, send, note)
         except VoiceError:
@@ -174,12 +185,12 @@ async def _speak(
     return seconds
 
 
-async def _send_file(parts: Parts, asked: SpeechRequest, allowance: Allowance, emit: Emit) -> None:
-    await _speak(parts, asked, allowance, emit)
+async def _send_file(parts: Parts, asked: SpeechRequest, allowance: Allowance, timing: Timing, emit: Emit) -> None:
+    await _speak(parts, asked, allowance, timing, emit)
 
 
-async def _send_events(parts: Parts, asked: SpeechRequest, allowance: Allowance, emit: Emit) -> None:
-    seconds = await _speak(parts, asked, allowance, emit, delta)
+async def _send_events(parts: Parts, asked: SpeechRequest, allowance: Allowance, timing: Timing, emit: Emit) -> None:
+    seconds = await _speak(parts, asked, allowance, timing, emit, delta)
     await emit(event({"type": "speech.audio.done", "usage": usage(len(asked.input), seconds)}))
 
 

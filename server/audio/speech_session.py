@@ -102,6 +102,11 @@ class SpeechSession:
         return {"id": self.id, "sample_rate": WIRE_RATE} | self.manner.model_dump()
 
     @property
+    def busy(self) -> bool:
+        """Whether anything is to be said, or may grow."""
+        return bool(self._speeches)
+
+    @property
     def waiting(self) -> int:
         """Characters that nobody has begun to say."""
         return sum(speech.text.waiting for speech in self._speeches)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import math
 from base64 import b64encode
+from time import perf_counter
 from typing import Any
 
 import anyio
@@ -27,6 +28,8 @@ from tts.voice import VoiceError
 
 logger = logging.getLogger(__name__)
 
+ROUTE = "/v1/audio/speech/stream"
+
 _IDLE_SECONDS = 300.0
 """Without a message and with nothing to say, after which the connection is closed."""
 _UNREAD_REPLIES = 100
@@ -36,7 +39,7 @@ _UNREAD_REPLIES = 100
 def add_speech_stream(app: FastAPI, parts: Parts, idle_seconds: float = _IDLE_SECONDS) -> None:
     """Add the route."""
 
-    @app.websocket("/v1/audio/speech/stream")
+    @app.websocket(ROUTE)
     async def speech_stream(websocket: WebSocket) -> None:
         parts.needed_speaker()
         await websocket.accept()
@@ -55,7 +58,9 @@ class _Connection:
         self._saying: anyio.CancelScope | None = None
         self._over = RequestError("Nothing was said for too long.", code="idle_timeout")
         """Why the session ends, unless the client ends it."""
+        self._code, self._reason = 1000, ""
         self._cancelled: list[str] | None = None
+        self._ended = anyio.Event()
 
     async def run(self) -> None:
         """Serve until the client leaves or is idle. Cancelling it stops the voice.
@@ -67,11 +72,22 @@ class _Connection:
             async with anyio.create_task_group() as group:
                 group.start_soon(self._send_replies, name="replies")
                 group.start_soon(self._speak, name="speeches")
+                group.start_soon(self._hand_over, group.cancel_scope, name="restart")
                 self._answer({"type": "session.created", "session": self._session.config})
                 await self._read()
                 group.cancel_scope.cancel()
         await self._send(_error(self._over))
-        await self._websocket.close()
+        await self._websocket.close(self._code, self._reason)
+
+    async def _hand_over(self, connection: anyio.CancelScope) -> None:
+        await self._parts.stopping.hand_over(self._quiet)
+        self._over = RequestError("The server stops. Go on with a new connection.", code="server_restarting")
+        self._code, self._reason = 1012, "server_restarting"
+        connection.cancel()
+
+    async def _quiet(self) -> None:
+        while self._session.busy or self._saying is not None:
+            await self._ended.wait()
 
     async def _read(self) -> None:
         """Take messages and never wait for anything else."""
@@ -119,6 +135,7 @@ class _Connection:
         ids = self._session.cancel()
         if self._saying is None:
             self._answer({"type": "input_text.cancelled", "speech_ids": ids})
+            self._tell_ended()
         else:  # the one who speaks says so when he has stopped
             self._cancelled = (self._cancelled or []) + ids
             self._saying.cancel()
@@ -147,11 +164,18 @@ class _Connection:
             if self._cancelled is not None:
                 ids, self._cancelled = self._cancelled, None
                 await self._send({"type": "input_text.cancelled", "speech_ids": ids})
+            self._tell_ended()
+
+    def _tell_ended(self) -> None:
+        self._ended.set()
+        self._ended = anyio.Event()
 
     async def _say(self, speech: Speech) -> None:
-        mark = {"speech_id": speech.id}
+        mark, begun = {"speech_id": speech.id}, [perf_counter()]
 
         async def send(data: bytes) -> None:
+            if begun:
+                self._parts.metrics.first_sound.labels(ROUTE).observe(perf_counter() - begun.pop())
             await self._send({"type": "speech.audio.delta", **mark, "audio": b64encode(data).decode()})
 
         async def note(event: Begun | Ended | Skipped) -> None:

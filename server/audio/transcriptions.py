@@ -33,6 +33,7 @@ from server.forms import form_values, read_form
 from server.media.errors import naming
 from server.media.recording import sound_blocks
 from server.model_names import check_model
+from server.observing.timing import Timing, timing_of
 from server.parts import Parts
 from server.replies import Emit, EventStream, WholeAnswer, event
 from tts.scripts import script_language
@@ -67,7 +68,10 @@ async def _respond(
 ) -> Response:
     if "audio" not in parts.engine.modalities:
         raise RequestError("This model does not hear.", param="file")
+    timing = timing_of(request)
+    timing.lap("admission")
     form = await read_form(request, parts.settings.max_attachment_bytes + _MAX_FIELDS_BYTES)
+    timing.read()
     try:
         file, values = form_values(form, "file")
         asked = fields.model_validate(values)
@@ -75,7 +79,8 @@ async def _respond(
     except BaseException:
         await form.close()
         raise
-    recording = _Recording(parts, places, file, asked, task)
+    recording = _Recording(parts, places, file, asked, task, timing)
+    parts.metrics.media_bytes.labels("recording").inc(file.size or 0)
     if isinstance(asked, AskedTranscription) and asked.stream:
         return EventStream(recording.stream)
     return WholeAnswer(recording.answer, _MEDIA_TYPES.get(asked.response_format, _PLAIN))
@@ -84,8 +89,17 @@ async def _respond(
 class _Recording:
     """One upload while it is heard. The file is closed at the end of `answer` or `stream`."""
 
-    def __init__(self, parts: Parts, places: CapacityLimiter, file: UploadFile, asked: Asked, task: Listening) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        places: CapacityLimiter,
+        file: UploadFile,
+        asked: Asked,
+        task: Listening,
+        timing: Timing,
+    ) -> None:
         self._parts, self._places, self._file, self._asked, self._task = parts, places, file, asked, task
+        self._timing = timing
         self._transcript = Transcript()
 
     async def answer(self) -> bytes:
@@ -93,16 +107,21 @@ class _Recording:
         async with self._heard() as heard:
             async for segment, chunk in heard:
                 self._transcript.add(segment, chunk)
+        self._timing.lap("answer")
         return self._formed()
 
     async def stream(self, emit: Emit) -> None:
         """Words as events while the rest is being heard. Cancelling it stops the model and the decoder."""
         logprobs: list[Logprob] = []
+        timing, first_event = self._timing, self._parts.metrics.first_event
         async with self._heard() as heard:
             async for segment, chunk in heard:
                 delta, scores = self._transcript.add(segment, chunk)
                 logprobs += scores
                 if delta:
+                    if "first_token" not in timing.phases:
+                        timing.lap("first_token")
+                        first_event.labels(timing.route).observe(timing.waited)
                     await emit(event({"type": "transcript.text.delta", "delta": delta} | self._scored(logprobs)))
                     logprobs.clear()
         await emit(event({"type": "transcript.text.done"} | self._json()))

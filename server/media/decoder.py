@@ -34,6 +34,8 @@ ENVIRONMENT = {"LC_ALL": "C.UTF-8", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREAD
 _LONGEST_MESSAGE = 8192
 _MOST_ARRAYS = 2
 _DTYPES = ("uint8", "float32")
+_COPIED = 2**20
+"""Bytes below which a result is copied: each mapping holds a file open, and thousands of small pictures may be kept."""
 _MOST_JOBS = 200
 """After so many a process is replaced: whatever it leaks, or whoever has got into it, is gone then."""
 _OUT_OF_MEANS = (-signal.SIGXCPU, -signal.SIGKILL)
@@ -164,7 +166,8 @@ def _mapped(file: int, dtype: str, *shape: int) -> Array:
     fcntl.fcntl(file, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
     if os.fstat(file).st_size != size:
         raise RuntimeError("a decoder process gives less or more than it says")
-    return np.ndarray(shape, dtype, buffer=mmap.mmap(file, size, access=mmap.ACCESS_COPY))
+    mapped = np.ndarray(shape, dtype, buffer=mmap.mmap(file, size, access=mmap.ACCESS_COPY))
+    return mapped.copy() if size < _COPIED else mapped
 
 
 @cache

@@ -15,12 +15,13 @@ from anyio import create_task_group
 from engine.api import Attachment, Fit, Image, Sound, Video
 from server.media.decoders import Decoders
 from server.media.errors import MediaError, naming, too_large
+from server.media.figures import Figures, NoFigures
 from server.media.file import Quota, StoredFile
 from server.media.job import Job, Kind
 from server.media.limits import MediaLimits
 from server.media.memory import Memory
 from server.media.senses import check_part, check_soundtrack
-from server.media.shelf import Found, Shelf, size_of
+from server.media.shelf import Shelf, size_of
 from server.media.sources import Fetch, Part, parse_part, read_part
 
 ALL = frozenset({"image", "video", "audio"})
@@ -54,12 +55,16 @@ class Attachments:
         *,
         modalities: frozenset[str] = ALL,
         decoders: Decoders | None = None,
-        count: Callable[[Found], None] = lambda _: None,
+        figures: Figures | None = None,
     ) -> None:
-        """`fits`, `modalities`: as in `engine.api.Engine`. `decoders` are not closed if they are given. `count` hears
-        for every attachment whether it had to be decoded."""
+        """`fits`, `modalities`: as in `engine.api.Engine`. `decoders` are not closed if they are given. `figures`
+        hears of every attachment."""
         self.limits, self._fetch, self._fits, self._modalities = limits, fetch, fits or {}, modalities
-        self._given, self._decoders, self._count = decoders is not None, decoders or Decoders(), count
+        self._given, self._decoders, self._figures = (
+            decoders is not None,
+            decoders or Decoders(),
+            figures or NoFigures(),
+        )
         self._stack = AsyncExitStack()
         self._memory = Memory(limits.max_held_bytes, lambda: self._shelf.clear())
         self._shelf: Shelf
@@ -73,7 +78,7 @@ class Attachments:
         if not self._given:
             self._stack.push_async_callback(self._decoders.close)
         group = await self._stack.enter_async_context(create_task_group())
-        self._shelf = Shelf(self.limits.kept_bytes, group, self._count)
+        self._shelf = Shelf(self.limits.kept_bytes, group, self._figures.found)
         return self
 
     def processes(self) -> list[int]:
@@ -115,6 +120,7 @@ class Attachments:
         files.callback(stored.close)
         with naming(part.where):
             await read_part(part, stored, self._fetch)
+        self._figures.received(part.kind, stored.size)
         return _File(part, stored)
 
     async def _decoded(self, file: _File, share: _Share) -> list[Attachment]:
@@ -137,7 +143,8 @@ class Attachments:
         # A copy of the descriptor: those who asked first may be gone before those who joined them.
         descriptor = os.dup(file.stored.fileno())
         try:
-            arrays = await self._decoders.decode(descriptor, self._job(file.part), limits.decode_seconds, grant)
+            with self._figures.decoding(file.part.kind):
+                arrays = await self._decoders.decode(descriptor, self._job(file.part), limits.decode_seconds, grant)
         except BaseException:
             self._memory.give_back(granted)
             raise

@@ -40,6 +40,8 @@ class Answer:
         self.written = False
         """Whether the model has ended."""
         self.over = False
+        self.status = "cancelled"
+        """How it ended; of one that was left before its end, this."""
         self._cut_off = False
         """Whether it ended before all was said."""
 
@@ -101,7 +103,7 @@ class Answer:
         """Tell that it has ended, once."""
         if self.over:
             return
-        self.over = True
+        self.over, self.status = True, ending.status
         self._cut_off = ending.status in ("cancelled", "failed")
         status: Status = "completed" if ending.status == "completed" else "incomplete"
         self._end_call("incomplete")

@@ -29,12 +29,15 @@ from server.realtime.response import Ending
 from server.realtime.room import room_for, tokens_of
 from server.realtime.shared import Shared
 from server.realtime.sources import Chunks, asked, saying
+from server.realtime.written import Text
 from tts.events import Sound
 
 logger = logging.getLogger(__name__)
 
 MAX_AT_ONCE = 8
 """Responses of a session, with those that do not write to the conversation."""
+
+ROUTE = "/v1/realtime"
 
 Request = dict[str, Any]
 
@@ -67,6 +70,19 @@ class Answers:
         """The one that writes to the conversation."""
         running = self._last
         return None if running is None or running.answer.over else running.answer
+
+    @property
+    def heard(self) -> Sequence[Given]:
+        """Those that are given, or still play, also while the client is yet to be told that they do not any more."""
+        now = self._shared.clock.now()
+        begun = (*self._running.values(), *self._line.waiting)
+        return [*(given for given in begun if given.is_heard(now)), *self._line.playing]
+
+    async def until_heard(self) -> None:
+        """Return when nothing more is heard. Cancelling it changes nothing."""
+        while heard := self.heard:
+            await heard[0].ended.wait()
+            await self._shared.clock.until(heard[0].answer.playback.ends(self._shared.clock.now()))
 
     def check_free(self) -> None:
         """Raises RequestError: an answer to the conversation is being given."""
@@ -168,21 +184,27 @@ class Answers:
         """End an answer, of which so many samples are heard."""
         running.scope.cancel()
         answer = running.answer
+        if ending.reason == "turn_detected" and not answer.over:
+            running.interrupted_at = self._shared.clock.now()
         answer.end(ending)
         self._running.pop(answer.id, None)
         running.ended.set()
         self._line.cut(answer, heard)
 
     async def _give(self, running: Given, source: Chunks) -> None:
-        answer = running.answer
+        answer, shared = running.answer, self._shared
         try:
-            with running.scope:
+            with running.scope, shared.parts.tracer.span("answer"):
                 await self._tell(running, source)
+            if running.interrupted_at is not None:
+                shared.parts.metrics.barge_in.observe(shared.clock.now() - running.interrupted_at)
         except Exception as error:
             if describe(error).status >= 500:
                 logger.error("The response %s failed", answer.id, exc_info=error)
             answer.end(Ending(error=error))
             self._settle(running)
+        finally:
+            shared.parts.metrics.responses.labels(answer.status).inc()
         running.ended.set()
         filler = answer.asked.config.extensions.tool_filler
         if filler and answer.only_calls and running.aloud and running is self._last and not self.left:
@@ -190,6 +212,7 @@ class Answers:
 
     async def _tell(self, running: Given, source: Chunks) -> None:
         answer, shared = running.answer, self._shared
+        begun, metrics = shared.clock.now(), shared.parts.metrics
         async with AsyncExitStack() as stack:
             chunks = await stack.enter_async_context(closing(source))
             await self._wait_for_others(running)
@@ -202,7 +225,11 @@ class Answers:
                 narrator = await stack.enter_async_context(admitted(shared.parts, manner, shared.allowance))
             events = await stack.enter_async_context(replying(chunks, narrator, shared.clock, answer.playback))
             async for event in events:
+                if isinstance(event, Text) and not answer.text:
+                    metrics.first_event.labels(ROUTE).observe(shared.clock.now() - begun)
                 if isinstance(event, Sound):
+                    if answer.playback.samples_sent == len(event.pcm) // 2:
+                        metrics.first_sound.labels(ROUTE).observe(shared.clock.now() - begun)
                     await self._line.sends(running, event.pcm)
                 answer.take(event, shared.clock.now())
                 if answer.over:  # in the same moment as the client is told: it may ask on at once

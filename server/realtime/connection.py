@@ -19,6 +19,7 @@ from server.realtime.durable.store import TakenOverError
 from server.realtime.events import ClientEvent, EventError, client_event
 from server.realtime.outbox import Outbox, emit_error
 from server.realtime.patience import Patience
+from server.stopping import Stopping
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +39,10 @@ class Core(Protocol):
         """Raises RequestError, FieldError, MediaError: the event is refused, and nothing has changed."""
         ...
 
+    async def quiet(self) -> None:
+        """Return when nobody speaks, neither the user nor the server. Cancelling it changes nothing."""
+        ...
+
 
 class _ClosedError(Exception):
     """The connection ends for a reason that the client is told."""
@@ -51,9 +56,9 @@ class _ClosedError(Exception):
 class Connection:
     """Serves one client until it leaves, or one of the bounds above ends it."""
 
-    def __init__(self, websocket: WebSocket, outbox: Outbox) -> None:
+    def __init__(self, websocket: WebSocket, outbox: Outbox, stopping: Stopping) -> None:
         """The WebSocket has been accepted."""
-        self._websocket, self._outbox = websocket, outbox
+        self._websocket, self._outbox, self._stopping = websocket, outbox, stopping
         self._idle, self._sending = Patience(IDLE_SECONDS), Patience(SEND_SECONDS)
 
     async def run(self, session: AbstractAsyncContextManager[Core]) -> None:
@@ -69,6 +74,7 @@ class Connection:
                 group.start_soon(self._drop_if_stuck, name="stuck reader")
                 group.start_soon(self._drop_if_idle, name="idle client")
                 async with session as core:
+                    group.start_soon(self._hand_over, core, name="restart")
                     with anyio.move_on_after(LONGEST_SECONDS):
                         await self._read(core)
                     raise _ClosedError(1001, "session_expired", "The session has lasted as long as it may.")
@@ -129,13 +135,17 @@ class Connection:
         await self._idle.out()
         raise _ClosedError(1001, "session_idle_timeout", "Nothing came from the client for too long.")
 
+    async def _hand_over(self, session: Core) -> None:
+        """The session is kept before the client is told: it may be back, elsewhere, at once."""
+        await self._stopping.hand_over(session.quiet)
+        raise _ClosedError(1012, "server_restarting", "The server stops. Resume the session on a new connection.")
+
     async def _close(self, why: _ClosedError) -> None:
         with suppress(RuntimeError), anyio.move_on_after(_CLOSE_SECONDS, shield=True):
             if why.message:
                 last = Outbox()
                 emit_error(last.emit, RequestError(why.message, code=why.code))
-                last.end()
-                async for event in last.events():
+                for event in (*self._outbox.taken(), *last.taken()):
                     await self._websocket.send_text(event)
             await self._websocket.close(why.status, why.code)
 

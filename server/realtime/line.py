@@ -31,6 +31,8 @@ class Given:
     ended: anyio.Event = field(default_factory=anyio.Event)
     said: str = ""
     """What was heard of the same answer before it was cut off."""
+    interrupted_at: float | None = None
+    """When the user was heard speaking while it was being made."""
     silenced: bool = False
     """Whether the client was told to play no more of it."""
 

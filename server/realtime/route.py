@@ -45,7 +45,7 @@ def add_realtime(app: FastAPI, parts: Parts, secrets: Secrets, store: SessionSto
         await websocket.accept(_PROTOCOL if _PROTOCOL in websocket["subprotocols"] else None)
         outbox = Outbox()
         try:
-            await Connection(websocket, outbox).run(sessions.open(websocket, outbox, facts, config))
+            await Connection(websocket, outbox, parts.stopping).run(sessions.open(websocket, outbox, facts, config))
         except* WebSocketDisconnect:
             pass
 

@@ -126,6 +126,13 @@ class Session:
             case ResponseCancel():
                 self._answers.cancel(event.response_id)
 
+    async def quiet(self) -> None:
+        """Return when no turn of the user's is on its way, and no answer is given or still heard. Cancelling it changes
+        nothing."""
+        while self._turns.underway or self._answers.heard:
+            await self._turns.until_over()
+            await self._answers.until_heard()
+
     async def leave(self) -> None:
         """The connection is gone; the session may go on with another. Cancelling does not cut it short."""
         await self._lasting.leave()
@@ -137,6 +144,7 @@ class Session:
         missed = await self._lasting.resume(event.session_id, event.last_event_id)
         self.id, self._fresh = event.session_id, False
         shared = self._shared
+        shared.parts.metrics.resumed.inc()
         self._ear.take_format(shared.config.input_format)
         self._ear.take_turns(shared.config.turn_detection)
         shared.emit("session.resumed", session=self._json(), missed=None if missed is None else len(missed))

@@ -60,6 +60,19 @@ class UserTurns:
         self._judging = anyio.CancelScope()
         self._weighing, self._weighed = 0, anyio.Lock()
         """Turns of which it is not known yet whether they were any, and whose turn it is to be known."""
+        self._news = anyio.Event()
+
+    @property
+    def underway(self) -> bool:
+        """Whether the user is saying something, or has said what nobody has judged yet."""
+        buffer, detection = self._ear.buffer, self._shared.config.turn_detection
+        held = detection is None and buffer.end > buffer.start
+        return held or self._turn is not None or self._weighing > 0
+
+    async def until_over(self) -> None:
+        """Return when nothing is underway. Cancelling it changes nothing."""
+        while self.underway:
+            await self._news.wait()
 
     async def append(self, data: bytes) -> None:
         """Take sound. Cancelling it loses what was not heard yet.
@@ -88,6 +101,7 @@ class UserTurns:
         self._judging.cancel()
         self._answers.interrupted = None
         self._add(new_id("item") if turn is None else turn.item_id, self._ear.commit())
+        self._ended()
 
     def clear(self) -> None:
         """The client drops what it sent."""
@@ -96,6 +110,7 @@ class UserTurns:
         self._answers.interrupted = None
         self._ear.clear()
         self._shared.emit("input_audio_buffer.cleared")
+        self._ended()
 
     def _take(self, event: TurnEvent) -> None:
         try:
@@ -176,6 +191,7 @@ class UserTurns:
             self._add(turn.item_id, samples)
             if answers:
                 self._answer()
+        self._ended()
 
     async def _weigh(self, turn: _Turn, samples: Samples, answers: bool) -> None:
         """Whether an answer gave way to words, or to a cough: then it goes on, unless somebody speaks again."""
@@ -195,6 +211,7 @@ class UserTurns:
                     self._answers.resume(self._answers.interrupted)
             except RequestError as error:
                 emit_error(self._shared.emit, error)
+            self._ended()
 
     async def _words_of(self, samples: Samples) -> str:
         """Whatever cannot be written down is taken for words."""
@@ -202,6 +219,10 @@ class UserTurns:
             return await self._written.words_of(samples)
         except EngineError:
             return "?"
+
+    def _ended(self) -> None:
+        self._news.set()
+        self._news = anyio.Event()
 
     def _idle(self, event: IdleTimeout) -> None:
         item_id = new_id("item")

@@ -32,6 +32,12 @@ def voice(random: Random) -> list[str]:
 
 def speech(random: Random, sentence: str) -> Samples:
     """The sentence in one of the voices; in two of three cases 15 to 40 dB above some noise."""
+    leveled = clean_speech(random, sentence)
+    return noisy(random, leveled) if random.random() < 2 / 3 else leveled
+
+
+def clean_speech(random: Random, sentence: str) -> Samples:
+    """The sentence in one of the voices, with silence around it."""
     command = ["espeak-ng", *voice(random), "--stdout", sentence]
     stored = subprocess.run(command, check=True, capture_output=True).stdout
     # Written to a pipe, the header's lengths are not true: the samples are all that follows.
@@ -39,8 +45,7 @@ def speech(random: Random, sentence: str) -> Samples:
     spoken = np.frombuffer(stored[start : start + (len(stored) - start) // 2 * 2], "<i2") / 32768
     spoken = soxr.resample(spoken, ESPEAK_RATE, RATE)
     around = [np.zeros(round(RATE * random.uniform(0.05, 0.4))) for _ in range(2)]
-    leveled = at_level(random, np.concatenate([around[0], spoken, around[1]]))
-    return noisy(random, leveled) if random.random() < 2 / 3 else leveled
+    return at_level(random, np.concatenate([around[0], spoken, around[1]]))
 
 
 def at_level(random: Random, samples: Samples) -> Samples:

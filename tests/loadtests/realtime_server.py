@@ -22,10 +22,10 @@ _LOUD = 1000
 
 
 class RealtimeServer:
-    """`answer`: seconds of sound, sent in pieces of a tenth at their time; `silence_ms` ends a turn."""
+    """`answer`: seconds of sound, a tenth at a time, which say `words`; `silence_ms` ends a turn."""
 
-    def __init__(self, *, answer: float, silence_ms: int) -> None:
-        self.answer, self.silence_ms = answer, silence_ms
+    def __init__(self, *, answer: float, silence_ms: int, words: str = "Yes.") -> None:
+        self.answer, self.silence_ms, self.words = answer, silence_ms, words
         self.sessions: list[dict[str, Any]] = []
         """What each client asked its session to be."""
 
@@ -42,15 +42,17 @@ class RealtimeServer:
             await connection.send(json.dumps({"type": kind, **fields}))
 
         async def answer() -> None:
+            name = f"resp_{clock}"
             try:
-                await tell("response.created", response={"status": "in_progress"})
-                await tell("response.output_audio_transcript.delta", delta="Yes.")
+                await tell("response.created", response={"id": name, "status": "in_progress"})
+                await tell("response.output_audio_transcript.delta", response_id=name, delta=self.words)
                 for _ in range(round(self.answer * 10)):
-                    await tell("response.output_audio.delta", delta=base64.b64encode(bytes(WIRE_RATE // 5)).decode())
+                    pcm = base64.b64encode(bytes(WIRE_RATE // 5)).decode()
+                    await tell("response.output_audio.delta", response_id=name, delta=pcm)
                     await asyncio.sleep(0.1)
-                await tell("response.done", response={"status": "completed"})
+                await tell("response.done", response={"id": name, "status": "completed"})
             except asyncio.CancelledError:
-                await tell("response.done", response={"status": "cancelled"})
+                await tell("response.done", response={"id": name, "status": "cancelled"})
                 raise
 
         async for message in connection:

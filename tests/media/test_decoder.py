@@ -205,6 +205,19 @@ def test_results_cannot_be_cut_short_afterwards() -> None:
     os.close(file)
 
 
+def test_small_results_hold_no_file_open() -> None:
+    """Large ones do, but memory ends before files do."""
+    before = os.listdir("/proc/self/fd")
+    kept = []
+    for size in (2**20 - 1, 2**20):
+        file = os.memfd_create("result", os.MFD_ALLOW_SEALING)
+        os.pwrite(file, bytes([size % 251]) * size, 0)
+        kept.append(_mapped(file, "uint8", size))
+        os.close(file)
+    assert len(os.listdir("/proc/self/fd")) == len(before) + 1
+    assert [(array == array.size % 251).all() for array in kept] == [True, True]
+
+
 async def test_no_file_is_left_behind(temporary: Path) -> None:
     await decoded(video_part(CLIP))
     await refusal(video_part(CLIP[:1000]))

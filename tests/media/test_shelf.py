@@ -16,6 +16,8 @@ from server.media.errors import MediaError
 from server.media.limits import MediaLimits
 from server.media.parts import Attachments
 from server.media.shelf import Shelf
+from server.metrics import Metrics
+from server.observing.media import MediaFigures
 from tests.media.samples import DECODERS, INPUTS, audio_part, image_part
 
 pytestmark = pytest.mark.anyio
@@ -153,12 +155,13 @@ def message(*parts: Any) -> list[dict[str, Any]]:
 
 
 async def test_the_second_turn_of_a_conversation_decodes_nothing() -> None:
-    found: list[str] = []
-    async with Attachments(MediaLimits(), decoders=DECODERS, count=found.append) as attachments:
+    metrics = Metrics()
+    async with Attachments(MediaLimits(), decoders=DECODERS, figures=MediaFigures(metrics)) as attachments:
         [first] = await attachments.decode(message(image_part(PICTURE)))
         [second] = await attachments.decode(message(image_part(PICTURE), audio_part(sound())))
         assert first["content"][0] is second["content"][0]
-    assert sorted(found) == ["decoded", "decoded", "kept"]
+    assert metrics.registry.get_sample_value("ola_attachments_total", {"found": "decoded"}) == 2
+    assert metrics.registry.get_sample_value("ola_attachments_total", {"found": "kept"}) == 1
 
 
 def sound() -> bytes:

@@ -82,7 +82,7 @@ def test_settings_with_parts(monkeypatch: pytest.MonkeyPatch, home: Path) -> Non
         ({"OLA_VOICE": "loud"}, "OLA_VOICE: Input should be"),
         ({"OLA_REMOTE_VOICE_FIELDS": "{"}, "OLA_REMOTE_VOICE_FIELDS: "),
         ({"OLA_REMOTE_VOICE_FIELDS": "[]"}, "OLA_REMOTE_VOICE_FIELDS: "),
-        ({"OLA_REMOTE_VOICE_SLOTS": "0"}, "OLA_REMOTE_VOICE_SLOTS: "),
+        ({"OLA_VOICE_SLOTS": "0"}, "OLA_VOICE_SLOTS: "),
         (
             {"OLA_VOICE": "remote", "OLA_REMOTE_VOICE_URL": "http://host", "OLA_REMOTE_VOICE_NAMES": ""},
             "OLA_VOICE=remote needs OLA_REMOTE_VOICE_NAMES",

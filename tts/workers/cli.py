@@ -18,8 +18,10 @@ import anyio
 import uvloop
 from redis.exceptions import RedisError
 
+from tts.logs import set_up_logging
 from tts.recorded import Imitator
 from tts.registry import RedisRegistry
+from tts.tracing import TracingError, tracing
 from tts.voice import Voice, VoiceError
 from tts.voices.pipes import own_pipes
 from tts.workers import keys
@@ -48,10 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.redis is None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Before a voice's package is imported: some set up logging of their own, at a level of their own.
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    set_up_logging(options.log_format)
     try:
         uvloop.run(_run(options))
-    except (_OptionError, VoiceError) as error:
+    except (_OptionError, VoiceError, TracingError) as error:
         sys.exit(f"ola tts-worker: {error}")
 
 
@@ -74,6 +76,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--drain-seconds", type=float, default=30.0, help="for the units in hand after SIGTERM (default: 30)"
     )
+    parser.add_argument("--log-format", choices=("text", "json"), default="text", help="of log lines (default: text)")
+    parser.add_argument("--otlp-endpoint", metavar="URL", help="send traces to the OTLP/HTTP collector there")
     cosyvoice = parser.add_argument_group("cosyvoice")
     cosyvoice.add_argument("--model", help="model folder or hub id")
     cosyvoice.add_argument("--cosyvoice-home", type=Path, metavar="FOLDER", help="a checkout of CosyVoice")
@@ -106,8 +110,9 @@ async def _serve_redis(options: argparse.Namespace) -> None:
         repertoire, slots = loaded(options, RedisRegistry(redis))
         figures = Figures(slots)
         name = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:8]}"
-        worker = RedisWorker(redis, name, repertoire, slots, figures)
-        await _serve(options, worker, repertoire, figures)
+        async with tracing("ola-tts-worker", options.otlp_endpoint) as tracer:
+            worker = RedisWorker(redis, name, repertoire, slots, figures, tracer)
+            await _serve(options, worker, repertoire, figures)
 
 
 async def _serve_parent(options: argparse.Namespace) -> None:

@@ -27,9 +27,14 @@ class Job:
     seed: int
     recorded: float | None = None
     """When the recorded voice of this name was added; None: it is one of the worker's own."""
+    traceparent: str | None = None
+    """The span of the gateway that this unit belongs to (W3C Trace Context)."""
 
     def pack(self) -> bytes:
-        return json.dumps(asdict(self)).encode()
+        fields = asdict(self)
+        if self.traceparent is None:
+            del fields["traceparent"]  # workers of an earlier release do not know it
+        return json.dumps(fields).encode()
 
     @classmethod
     def unpack(cls, data: bytes) -> Job:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from time import monotonic
@@ -65,7 +65,7 @@ class RedisVoice:
         self, text: str, *, lang: str | None = None, speed: float = 1.0, seed: int = 0
     ) -> AsyncGenerator[bytes, None]:
         """See `tts.voice.Voice`. A worker that dies is replaced behind this, without a sample repeated or lost."""
-        job = Job(uuid4().hex, self.name, text, lang, speed, seed, self.recorded)
+        job = Job(uuid4().hex, self.name, text, lang, speed, seed, self.recorded, self._fleet.traceparent())
         async with aclosing(self._fleet.speak(self, job)) as speech:
             async for pcm in speech:
                 yield pcm
@@ -88,8 +88,10 @@ class _Errand:
 class RedisFleet:
     """All workers of one Redis, as a gateway sees them. Made by `redis_fleet`. Implements `tts.recorded.Imitator`."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, traceparent: Callable[[], str | None] = lambda: None) -> None:
+        """`traceparent` tells the span of the task that asks for a unit."""
         self._redis: Any = redis  # its methods are typed as awaitable or not
+        self.traceparent = traceparent
         self._roster = Roster()
         self._voices: dict[str, RedisVoice] = {}
         self._imitations: set[RedisVoice] = set()
@@ -300,7 +302,9 @@ class RedisFleet:
 
 
 @asynccontextmanager
-async def redis_fleet(url: str) -> AsyncGenerator[RedisFleet, None]:
+async def redis_fleet(
+    url: str, traceparent: Callable[[], str | None] = lambda: None
+) -> AsyncGenerator[RedisFleet, None]:
     """The workers of the Redis at `url`, while the block runs: `Speaker(fleet.voices(), ...)`; `fleet` itself is an
     `Imitator`. Voices whose workers come later are told by `fleet.joins()`.
 
@@ -309,7 +313,7 @@ async def redis_fleet(url: str) -> AsyncGenerator[RedisFleet, None]:
         ValueError: this is no URL of a Redis.
     """
     async with keys.connect(url, _RETRIES) as redis:
-        fleet = RedisFleet(redis)
+        fleet = RedisFleet(redis, traceparent)
         try:
             await fleet.look()
         except RedisError as error:
@@ -326,7 +330,7 @@ async def redis_fleet(url: str) -> AsyncGenerator[RedisFleet, None]:
 
 def _same(job: Job) -> Job:
     """What another attempt at the same unit of the same answer has in common with it, for that has its seed."""
-    return replace(job, unit="")
+    return replace(job, unit="", traceparent=None)
 
 
 def _more(errands: MemoryObjectReceiveStream[_Errand]) -> list[_Errand]:

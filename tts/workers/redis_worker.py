@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from time import monotonic
+from time import monotonic, time
 from typing import Any
 
 import anyio
@@ -13,6 +13,7 @@ from anyio.abc import TaskGroup
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
+from tts.tracing import NoTracer, Tracer
 from tts.voice import VoiceError
 from tts.workers import keys
 from tts.workers.figures import Figures
@@ -46,11 +47,20 @@ class _Delivery:
 class RedisWorker:
     """Speaks what the gateways of one Redis ask for."""
 
-    def __init__(self, redis: Redis, name: str, repertoire: Repertoire, slots: int, figures: Figures) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        name: str,
+        repertoire: Repertoire,
+        slots: int,
+        figures: Figures,
+        tracer: Tracer | None = None,
+    ) -> None:
         """`name` is this worker's alone. `redis` must try again for ever (`keys.connect`) and stays the caller's to
         close."""
         self._redis: Any = redis  # its methods are typed as awaitable or not
         self._name, self._repertoire, self._slots, self._figures = name, repertoire, slots, figures
+        self._tracer = tracer or NoTracer()
         self._queue = repertoire.offer.queue
         self._work = keys.work(self._queue)
         self._free = anyio.Semaphore(slots)
@@ -149,6 +159,7 @@ class RedisWorker:
                 return None
 
     async def _delivery(self, entry: bytes, fields: dict[bytes, bytes], attempt: int) -> _Delivery | None:
+        self._figures.taken(time() - int(entry.split(b"-")[0]) / 1000)  # an entry's name begins with Redis' time
         try:
             return _Delivery(entry, attempt, Job.unpack(fields[b"job"]))
         except (KeyError, ValueError, TypeError):
@@ -171,15 +182,19 @@ class RedisWorker:
             self._free.release()
 
     async def _speak(self, delivery: _Delivery) -> None:
-        await self._write(delivery, "begun")
-        try:
-            async with aclosing(spoken(delivery.job, self._repertoire, self._figures)) as chunks:
-                async for pcm in chunks:
-                    await self._write(delivery, "pcm", pcm)
-        except VoiceError as error:
-            await self._write(delivery, "failed", str(error).encode())
-        else:
-            await self._write(delivery, "done")
+        job = delivery.job
+        with self._tracer.span("worker", parent=job.traceparent, unit=job.unit, attempt=delivery.attempt) as span:
+            await self._write(delivery, "begun")
+            try:
+                async with aclosing(spoken(job, self._repertoire, self._figures)) as chunks:
+                    async for pcm in chunks:
+                        await self._write(delivery, "pcm", pcm)
+                        if delivery.written == 2:
+                            span.event("first sound")
+            except VoiceError as error:
+                await self._write(delivery, "failed", str(error).encode())
+            else:
+                await self._write(delivery, "done")
 
     async def _write(self, delivery: _Delivery, kind: str, data: bytes = b"") -> None:
         entry, attempt, unit = delivery.entry, delivery.attempt, delivery.job.unit

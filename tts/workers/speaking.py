@@ -24,7 +24,8 @@ async def spoken(job: Job, repertoire: Repertoire, figures: Figures) -> AsyncGen
     Raises:
         VoiceError: nothing more can be had of this unit; also for whatever else goes wrong in a voice.
     """
-    with figures.unit() as unit:
+    # Users may add any number of recorded voices; the figures must not grow with them.
+    with figures.unit(job.voice if job.recorded is None else "recorded") as unit:
         try:
             async with repertoire.voice(job) as voice:
                 resampler = Resampler(voice.sample_rate)

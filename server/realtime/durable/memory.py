@@ -66,6 +66,10 @@ class MemorySessions:
         # Whoever was touched last stands last.
         self._sessions: dict[str, _Session] = {}
 
+    def waiting(self) -> int:
+        """How many wait for their client to come back."""
+        return sum(session.waits and session.expires_at > self._now() for session in self._sessions.values())
+
     async def replace(self, hold: Hold, kept: Kept, events: Sequence[Noted] = ()) -> Hold:
         known = self._find(hold.session_id)
         if known is not None and (known.owner != hold.owner or known.epoch > hold.epoch):

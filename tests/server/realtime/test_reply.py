@@ -10,9 +10,9 @@ from typing import Any
 
 import anyio
 import pytest
-from prometheus_client import Counter
 
 from engine.api import EngineError
+from server.metrics import Metrics
 from server.narrator import Narrator
 from server.realtime.playback import LEAD, Playback
 from server.realtime.reply import Event, Failed, Finished, Reply, replying
@@ -66,7 +66,7 @@ class Talk:
 @asynccontextmanager
 async def narrating(voice: ScriptedVoice, limits: Limits | None = None) -> AsyncGenerator[Narrator, None]:
     async with Speaker([voice], {}, limits).admit(voice.name) as place:
-        yield Narrator(place, "pcm16", Counter("spoken", "seconds", registry=None))
+        yield Narrator(place, "pcm16", Metrics())
 
 
 @asynccontextmanager

@@ -1,0 +1,1 @@
+"""`ola chat`: a conversation in a terminal or a pipe."""

@@ -1,0 +1,1 @@
+"""`ola talk`: a voice conversation over the Realtime API."""

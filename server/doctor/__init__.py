@@ -1,0 +1,1 @@
+"""`ola doctor`: what a server would need, looked at before one is started."""

@@ -1,0 +1,76 @@
+"""What the Dockerfile says, read as text: hadolint looks at its style, these at what it has to do with the code."""
+
+from __future__ import annotations
+
+import tomllib
+from fnmatch import fnmatch
+from importlib.metadata import version
+
+import pytest
+from packaging.requirements import Requirement
+
+from deploy.pins import ENGINES_OWN, closure
+from tests.deploy.files import ROOT
+
+LINES = (ROOT / "Dockerfile").read_text().splitlines()
+TARGETS = ("server-gpu", "server-cpu", "tts-worker")
+
+
+def stages() -> dict[str, list[str]]:
+    """Each stage's lines, its base's before its own."""
+    found: dict[str, list[str]] = {}
+    name = ""
+    for line in LINES:
+        if line.startswith("FROM "):
+            _, base, _, name = line.split()
+            found[name] = [*found.get(base, ())]
+        elif name:
+            found[name].append(line)
+    return found
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_nobody_is_root_and_somebody_looks(target: str) -> None:
+    stage = stages()[target]
+    assert [line for line in stage if line.startswith("USER ")][-1] == "USER 10001"
+    assert any(line.startswith("HEALTHCHECK ") for line in stage)
+    assert any(line.startswith("VOLUME /models") for line in stage)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_dependencies_come_before_the_source(target: str) -> None:
+    stage = stages()[target]
+    copies = [line for line in stage if line.startswith("COPY ")]
+    assert copies[0].startswith("COPY --from=build-")
+    assert len(copies) > 1
+
+
+def test_no_package_index_is_named() -> None:
+    """Only pip's own variable, which whoever builds may set."""
+    assert not [line for line in LINES if "://" in line and "127.0.0.1" not in line]
+
+
+@pytest.mark.parametrize("folder", ["server", "engine", "tts", "models/ola-demo", "pyproject.toml"])
+def test_what_is_copied_is_not_ignored(folder: str) -> None:
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    assert f"!{folder}" in ignored
+    assert (ROOT / folder).exists()
+    assert not any(fnmatch("deploy/secrets/keys.json", line.removeprefix("!")) for line in ignored if line[:1] == "!")
+
+
+def test_every_dependency_is_pinned_to_what_the_project_takes() -> None:
+    lines = (ROOT / "deploy" / "constraints.txt").read_text().splitlines()
+    pinned = dict(line.split("==") for line in lines if not line.startswith("#"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    for line in project["dependencies"] + project["optional-dependencies"]["redis"]:
+        needed = Requirement(line)
+        assert needed.specifier.contains(pinned[needed.name]), needed
+
+
+def test_the_closure_follows_dependencies_and_their_extras() -> None:
+    found = closure("ola-serve[redis]")
+    assert found["redis"] == version("redis")
+    assert found["starlette"] == version("starlette")  # FastAPI's
+    assert found["httptools"] == version("httptools")  # uvicorn's, for the extra `standard`
+    assert not ENGINES_OWN & set(found)
+    assert "redis" not in closure("ola-serve")

@@ -1,0 +1,1 @@
+"""Figures, traces, log lines, alerts."""
