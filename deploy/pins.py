@@ -6,19 +6,29 @@ Engines are pinned in pyproject.toml and bring their torch; what wants it only f
 from __future__ import annotations
 
 import sys
+import tomllib
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-PROJECT = "ola-serve"
+PROJECT = Path(__file__).parents[1] / "pyproject.toml"
+EXTRAS = ("redis", "traces")
 ENGINES_OWN = {"torch", "torchaudio"}
 
 
-def closure(root: str) -> dict[str, str]:
-    """Names and versions of what `root` needs, of what that needs, and so on. What is not installed is left out."""
+def roots(extras: Sequence[str] = EXTRAS) -> list[str]:
+    """What the project asks for, with these extras."""
+    project = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]
+    return [*project["dependencies"], *(line for extra in extras for line in project["optional-dependencies"][extra])]
+
+
+def closure(roots: Sequence[str]) -> dict[str, str]:
+    """Names and versions of these, of what they need, and so on. What is not installed is left out."""
     found: dict[str, str] = {}
-    waiting = [Requirement(root)]
+    waiting = [Requirement(root) for root in roots]
     seen = set(ENGINES_OWN)
     while waiting:
         requirement = waiting.pop()
@@ -41,8 +51,7 @@ def wanted(needed: Requirement, extras: set[str]) -> bool:
 
 
 def main() -> None:
-    found = closure(f"{PROJECT}[redis]")
-    del found[PROJECT]
+    found = closure(roots())
     sys.stdout.write("# Written by `python -m deploy.pins` in an environment that passes the tests.\n")
     sys.stdout.writelines(f"{name}=={version}\n" for name, version in sorted(found.items()))
 

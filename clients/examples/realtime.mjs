@@ -4,6 +4,9 @@ import { readFile, writeFile } from "node:fs/promises";
 import WebSocket from "ws";
 import { RATE, pcm, wav } from "./wav.mjs";
 
+const [question, answer] = process.argv.slice(2);
+const spoken = Buffer.concat([pcm(await readFile(question)), Buffer.alloc(2 * RATE)]); // a silence: the turn ends
+
 // OpenAI's client for JavaScript (OpenAIRealtimeWS) opens wss addresses only. With TLS before the server it does the
 // same as this; its events are these.
 const base = process.env.OPENAI_BASE_URL ?? "http://127.0.0.1:8000/v1";
@@ -11,8 +14,7 @@ const headers = { Authorization: `Bearer ${process.env.OPENAI_API_KEY ?? "none"}
 const session = new WebSocket(`${base.replace("http", "ws")}/realtime?model=gpt-realtime`, { headers });
 const send = (event) => session.send(JSON.stringify(event));
 
-const [question, answer] = process.argv.slice(2);
-const spoken = Buffer.concat([pcm(await readFile(question)), Buffer.alloc(2 * RATE)]); // a silence: the turn ends
+// From here on nothing is waited for until the events are: the first one comes soon.
 const sound = [];
 const missing = new Set(["question", "answer"]);
 
@@ -42,6 +44,7 @@ session.on("message", async (message) => {
       missing.delete("answer");
       break;
     case "error":
+    case "conversation.item.input_audio_transcription.failed":
       throw new Error(event.error.message);
   }
   if (missing.size === 0 && session.readyState === WebSocket.OPEN) {

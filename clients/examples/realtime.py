@@ -42,7 +42,7 @@ async def main(question: str, answer: str) -> None:
                     print("ola:", event.transcript)
                 case "response.done":
                     missing.discard("answer")
-                case "error":
+                case "error" | "conversation.item.input_audio_transcription.failed":
                     raise RuntimeError(event.error.message)
             if not missing:
                 break

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 SETTINGS = {f"OLA_{name.upper()}" for name in Settings.model_fields}
 SERVER_OPTIONS = {"--model", "--host", "--port"}
 ENGINE_OPTIONS = {"--gpu-memory-utilization"}
-"""vLLM's; test_help looks whether vLLM has them."""
+"""vLLM's, as tests/engine/test_options.py finds out."""
 PYTHON_METRIC = re.compile(r'"(ola_[a-z_]+)"')
 
 

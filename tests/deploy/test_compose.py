@@ -116,6 +116,9 @@ def test_prometheus_scrapes_these_services(compose: dict[str, Any]) -> None:
     assert credentials in given | {config["target"] for config in service.get("configs", ())}
 
 
-def test_workers_have_time_to_finish(compose: dict[str, Any]) -> None:
+def test_everybody_has_time_to_finish(compose: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    server = compose["services"]["server"]
+    settings = check_settings(server["environment"], monkeypatch)
+    assert int(server["stop_grace_period"].removesuffix("s")) > settings.shutdown_seconds + 10
     for name in OURS[1:]:
         assert int(compose["services"][name]["stop_grace_period"].removesuffix("s")) > 30

@@ -62,6 +62,15 @@ def test_the_settings_are_the_servers_own(manifests: list[Manifest], monkeypatch
     assert settings.keys == "redis"
 
 
+def test_a_server_has_time_to_stop(manifests: list[Manifest], monkeypatch: pytest.MonkeyPatch) -> None:
+    data = of_kind(manifests, "ConfigMap")["server-settings"]["data"]
+    settings = check_settings(data | {"OLA_REDIS_URL": "redis://redis"}, monkeypatch)
+    pod = of_kind(manifests, "Deployment")["server"]["spec"]["template"]["spec"]
+    assert pod["terminationGracePeriodSeconds"] > settings.shutdown_seconds
+    probe = container(manifests, "server")["readinessProbe"]
+    assert probe["periodSeconds"] * probe["failureThreshold"] < settings.notice_seconds
+
+
 def test_services_variables_are_no_settings(manifests: list[Manifest]) -> None:
     """A service called `ola` would give every pod a variable OLA_PORT that is no number."""
     for kind in ("Deployment", "StatefulSet"):

@@ -12,7 +12,6 @@ import pytest
 from server import cli
 from server.serve_help import default, grouped, readable, settings_help, variable
 from server.settings import Settings
-from tests.deploy.files import ENGINE_OPTIONS
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 FIELDS = Settings.model_fields
@@ -64,13 +63,6 @@ def test_it_is_quick(capsys: pytest.CaptureFixture[str]) -> None:
     ask = "import sys, server.cli\ntry: server.cli.main(['serve', '--help'])\nexcept SystemExit: pass\n"
     imported = python("-c", f"{ask}print(*sys.modules)").splitlines()[-1].split()
     assert not {"vllm", "torch", "transformers"} & set(imported)
-
-
-def test_vllms_options_are_vllms_own() -> None:
-    """And those that the deployment's files use are among them."""
-    options = set(re.findall(r"--[a-z][\w-]+", python("-m", "server.cli", "serve", "--help=all")))
-    assert options >= ENGINE_OPTIONS
-    assert {"--dtype", "--max-model-len", "--served-model-name"} <= options
 
 
 def test_the_page_lists_every_setting_with_its_default() -> None:
