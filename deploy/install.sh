@@ -40,6 +40,23 @@ if ! command -v chromium >/dev/null; then # only the tests'
     fi
 fi
 
+for program in nginx prometheus; do # only the tests', which start their own: the packages' services stay off
+    command -v "$program" >/dev/null && continue
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        (
+            if [ ! -e /usr/sbin/policy-rc.d ]; then # Debian asks it whether a service may start
+                trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+                printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
+                chmod +x /usr/sbin/policy-rc.d
+            fi
+            need "$program" "$program" "the tests of whole deployments use it"
+        )
+        if [ -d /run/systemd/system ]; then systemctl disable --quiet "$program" || true; fi
+    else
+        say "$program is not installed: tests of whole deployments will be skipped"
+    fi
+done
+
 PYTHON=${PYTHON:-python3}
 "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
     fail "Python 3.11 or newer is needed; set PYTHON to one, for example: make install PYTHON=python3.12"

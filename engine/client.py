@@ -69,11 +69,13 @@ def engine_parser() -> FlexibleArgumentParser:
 
 @asynccontextmanager
 async def vllm_engine(
-    arguments: Namespace, traceparent: Callable[[], str | None] = lambda: None
+    arguments: Namespace,
+    traceparent: Callable[[], str | None] = lambda: None,
+    connection: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[VllmEngine]:
-    """Start vLLM in child processes and stop it on leaving. `traceparent` tells the span (W3C Trace Context) of the
-    task that asks for an answer."""
-    async with build_async_engine_client(arguments) as client:
+    """Start vLLM in child processes and stop it on leaving; or, by its `connection`, use one that was started
+    (`engine.shared`). `traceparent` tells the span (W3C Trace Context) of the task that asks for an answer."""
+    async with build_async_engine_client(arguments, client_config=connection) as client:
         set_defaults(arguments, client.model_config)
         state = State()
         await init_app_state(client, state, arguments, await client.get_supported_tasks())

@@ -26,7 +26,8 @@ from tts.events import Sound
 from tts.speaker import Speaker
 from tts.voices.espeak import espeak_voices
 
-SESSIONS = (10, 50, 100, 200)
+SESSIONS = ((1, (10, 50, 100)), (2, (100, 200)))
+"""By number of processes that serve."""
 STAGGER, SECONDS = 16.0, 45.0
 """Over which sessions begin: about as long as two turns and their answers take. And how long all of them are there."""
 REAL_STAGGER, REAL_SECONDS = 5.0, 60.0
@@ -44,19 +45,27 @@ class RealtimeError(Exception):
     """The server told of an error in a session; what is measured is something else than a conversation."""
 
 
-def report(*, markdown: bool, sessions: Sequence[int] = SESSIONS, seconds: float = SECONDS) -> str:
+def report(
+    *, markdown: bool, sessions: Sequence[tuple[int, Sequence[int]]] = SESSIONS, seconds: float = SECONDS
+) -> str:
     """Measure a scripted server and describe. Raises RealtimeError."""
     said = asyncio.run(spoken(questions(16)))
     script = Script(FIRST_TOKEN, first_unit_known(ANSWER, FIRST_TOKEN), FIRST_CHUNK)
     rows, beyond = [], []
-    with started("loadtests.scripted", ready=READY) as server, child("loadtests.talking") as load:
-        _talk(load, server, [said[:1]], stagger=0.1, seconds=1.0, interrupts=False)  # warms up
-        for number in sessions:
-            turns_of_each = [said[start % len(said) :] + said[: start % len(said)] for start in range(number)]
-            given = _talk(load, server, turns_of_each, stagger=STAGGER, seconds=seconds, interrupts=True)
-            rows.append(row(number, given, script))
-            beyond.append(row_beyond(number, given, script))
-    tables = [table(HEADER, rows, markdown), table(BEYOND_HEADER, beyond, markdown)]
+    for count, numbers in sessions:
+        command = ("loadtests.scripted", "--api-server-count", str(count))
+        with started(*command, ready=READY) as server, child("loadtests.talking") as load:
+            processes = server.with_children()
+            _talk(load, server, processes, [said[:1]] * count, stagger=0.1, seconds=1.0, interrupts=False)  # warms up
+            for number in numbers:
+                turns_of_each = [said[start % len(said) :] + said[: start % len(said)] for start in range(number)]
+                given = _talk(load, server, processes, turns_of_each, stagger=STAGGER, seconds=seconds, interrupts=True)
+                rows.append([str(count), *row(number, given, script, processes=count)])
+                beyond.append([str(count), *row_beyond(number, given, script)])
+    tables = [
+        table(("processes", *HEADER), rows, markdown),
+        table(("processes", *BEYOND_HEADER), beyond, markdown),
+    ]
     return "\n\nOf that, stage by stage, what the script does not explain\n\n".join(tables)
 
 
@@ -67,10 +76,18 @@ def report_of_model(server: Server, sessions: Sequence[int], *, markdown: bool) 
     # No question comes twice: the engine would have heard it before.
     asked = iter(asyncio.run(spoken(questions(each * (sum(sessions) + 1)))))
     with child("loadtests.talking") as load:
-        _talk(load, server, [[next(asked)]], stagger=0.1, seconds=1.0, interrupts=False)  # warms up
+        _talk(load, server, [server.process], [[next(asked)]], stagger=0.1, seconds=1.0, interrupts=False)  # warms up
         for number in sessions:
             turns_of_each = [[next(asked) for _ in range(each)] for _ in range(number)]
-            given = _talk(load, server, turns_of_each, stagger=REAL_STAGGER, seconds=REAL_SECONDS, interrupts=False)
+            given = _talk(
+                load,
+                server,
+                [server.process],
+                turns_of_each,
+                stagger=REAL_STAGGER,
+                seconds=REAL_SECONDS,
+                interrupts=False,
+            )
             rows.append(row_of_model(number, given))
     return table(REAL_HEADER, rows, markdown)
 
@@ -106,10 +123,12 @@ async def spoken(texts: Sequence[str]) -> list[str]:
         await speaker.close()
 
 
-def _talk(load: Child, server: Server, recordings: Sequence[Sequence[str]], **how: Any) -> dict[str, Any]:
+def _talk(
+    load: Child, server: Server, processes: Sequence[int], recordings: Sequence[Sequence[str]], **how: Any
+) -> dict[str, Any]:
     """`how` is as in `loadtests.talking.measure`."""
     url = f"{server.url.replace('http', 'ws')}/v1/realtime?model=gpt-realtime"
-    given = load.ask(url=url, process=server.process, recordings=recordings, session=SESSION, **how)
+    given = load.ask(url=url, processes=processes, recordings=recordings, session=SESSION, **how)
     for error in given["errors"]:
         raise RealtimeError(str(error))
     return given

@@ -7,19 +7,23 @@ from __future__ import annotations
 
 import argparse
 import gc
+import socket
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from functools import cache
 from typing import Any
 
 import anyio
-import uvicorn
+import uvloop
 
+from loadtests.servers import HOST
 from loadtests.speech import FIRST_CHUNK, REAL_TIME_FACTOR, TOKENS_PER_SECOND, tokens
 from server.app import create_app
-from server.connection import PatientConnection
-from server.patient_websocket import PatientWebSocket
+from server.listening import Listening
+from server.processes import Share, together, until_one_ends
 from server.settings import Settings
+from server.sharing import SharedListening
+from server.stopping import Stopping
 from server.store import MAX_ANSWERS, MemoryStore
 from tests.scripted_engine import ScriptedEngine
 from tests.scripted_voice import ScriptedVoice
@@ -29,7 +33,8 @@ ANSWER = (
     "It was a cold evening in May. The old lighthouse stood at the end of the pier, where nobody had lived for years."
 )
 """Seven and a half seconds of speech."""
-READY = "Uvicorn running on"
+END_SECONDS = 10.0
+READY = "It listens"
 """What it says when it listens."""
 FIRST_TOKEN = 0.1
 """Seconds from the question."""
@@ -72,20 +77,37 @@ class KnownVoice(ScriptedVoice):
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m loadtests.scripted")
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--api-server-count", type=int, default=1)
+    options = parser.parse_args()
+    with socket.create_server((HOST, options.port)) as listener:
+        if options.api_server_count == 1:
+            serve(None, listener)
+        else:
+            with (
+                suppress(KeyboardInterrupt),
+                together(serve, [(listener,)] * options.api_server_count, END_SECONDS) as processes,
+            ):
+                until_one_ends(processes)
+
+
+def serve(share: Share | None, listener: socket.socket) -> None:
+    """As one of several processes, or alone."""
+    uvloop.run(_serve(share, listener))
+
+
+async def _serve(share: Share | None, listener: socket.socket) -> None:
     voice = KnownVoice()
-    app = create_app(Settings(), TimedEngine(), Speaker([voice], {"alloy": voice.name}), MemoryStore(60, MAX_ANSWERS))
+    speaker, stopping = Speaker([voice], {"alloy": voice.name}), Stopping(seconds=0.0)
+    app = create_app(Settings(), TimedEngine(), speaker, MemoryStore(60, MAX_ANSWERS), stopping=stopping)
     # As with the real engine (`engine.client`).
     gc.collect()
     gc.freeze()
-    uvicorn.run(
-        app,
-        port=parser.parse_args().port,
-        http=PatientConnection,
-        ws=PatientWebSocket,
-        ws_per_message_deflate=False,
-        access_log=False,
-        loop="uvloop",
-    )
+    server = Listening(app, stopping) if share is None else SharedListening(app, stopping, share)
+    if share is not None:
+        await share.all_ready()
+    if share is None or share.first:
+        print(READY, flush=True)
+    await server.serve([listener])
 
 
 if __name__ == "__main__":

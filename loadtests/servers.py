@@ -56,8 +56,17 @@ class Server:
 
     def cpu(self) -> float:
         """Seconds of processor time that its front process has taken, without the engine behind it."""
-        fields = Path(f"/proc/{self.process}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_of([self.process])
+
+    def with_children(self) -> list[int]:
+        """Its processes, of a server without an engine."""
+        return [self.process, *map(int, Path(f"/proc/{self.process}/task/{self.process}/children").read_text().split())]
+
+
+def cpu_of(processes: Sequence[int]) -> float:
+    """Seconds of processor time that they have taken."""
+    stats = [Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split() for process in processes]
+    return sum(int(fields[11]) + int(fields[12]) for fields in stats) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager

@@ -19,12 +19,15 @@ from typing import Any
 
 import uvloop
 
-from loadtests.servers import Server
+from loadtests.servers import cpu_of
 from loadtests.talker import APPEND, Recording, Talker, recording
 from loadtests.wire import Wire, connected, framed
 
 LATE = 0.01
 """Seconds after its time from which an append is late: a part of what is measured is then the load's own."""
+_PHASE = APPEND * (5**0.5 - 1) / 2
+"""Seconds that each user begins later than the one before, besides: spread over an append by the golden section.
+Those who begin a whole number of appends apart would all send at the same moment, which no two microphones do."""
 _HELLO_SECONDS = 30.0
 _TICK = 0.002
 """Seconds slept at least: shorter ones would keep a core busy with waking up."""
@@ -78,7 +81,7 @@ class Session:
 
 async def measure(
     url: str,
-    process: int,
+    processes: Sequence[int],
     recordings: Sequence[Sequence[str]],
     session: dict[str, Any],
     stagger: float,
@@ -87,18 +90,18 @@ async def measure(
 ) -> dict[str, Any]:
     """A session for each of `recordings`, which are what it says, PCM in base64. They begin evenly over `stagger`
     seconds, and no turn begins later than `seconds` after that. Only turns that began while all were there count.
-    `process` is the server's, `session` what `session.update` says.
+    `processes` are the server's, `session` what `session.update` says.
 
     Raises:
         WireError, OSError, TimeoutError: a session could not be had.
     """
     made: dict[str, Recording] = {said: recording(b64decode(said)) for said in chain.from_iterable(recordings)}
-    starts = [number * stagger / len(recordings) for number in range(len(recordings))]
+    starts = [number * stagger / len(recordings) + number * _PHASE % APPEND for number in range(len(recordings))]
     sessions = [
         Session(Talker([made[said] for said in own], stagger - start + seconds, interrupts=interrupts))
         for own, start in zip(recordings, starts, strict=True)
     ]
-    update, server = framed({"type": "session.update", "session": session}), Server(0, process)
+    update = framed({"type": "session.update", "session": session})
     async with AsyncExitStack() as closing:
         for one in sessions:
             closing.callback(one.close)
@@ -109,7 +112,7 @@ async def measure(
         sent = Sent()
         talking = asyncio.create_task(talk(sessions, sent), name="talk")
         closing.callback(talking.cancel)
-        busy = await _busy(server, stagger, seconds, talking)
+        busy = await _busy(processes, stagger, seconds, talking)
         await talking
         ended = [one.wire.lost for one in sessions if one.wire is not None and one.wire.lost is not None]
     counted = [
@@ -141,13 +144,15 @@ async def talk(sessions: Sequence[Session], sent: Sent) -> None:
             sent.note(now - when)
 
 
-async def _busy(server: Server, after: float, seconds: float, talking: asyncio.Task[None]) -> dict[str, float]:
+async def _busy(
+    processes: Sequence[int], after: float, seconds: float, talking: asyncio.Task[None]
+) -> dict[str, float]:
     """Processor time a second of the server and of this process, while all sessions are there."""
     await asyncio.wait([talking], timeout=after)
-    began, of_server, of_load = perf_counter(), server.cpu(), process_time()
+    began, of_server, of_load = perf_counter(), cpu_of(processes), process_time()
     await asyncio.wait([talking], timeout=seconds)
     took = perf_counter() - began
-    return {"server_cpu": (server.cpu() - of_server) / took, "load_cpu": (process_time() - of_load) / took}
+    return {"server_cpu": (cpu_of(processes) - of_server) / took, "load_cpu": (process_time() - of_load) / took}
 
 
 def main() -> None:

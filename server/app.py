@@ -72,11 +72,11 @@ def create_app(
         modalities=engine.modalities,
         figures=MediaFigures(metrics),
     )
-    metrics.held_media.set_function(lambda: attachments.held_bytes)
+    metrics.ask(metrics.held_media, lambda: attachments.held_bytes)
     metrics.registry.register(LoopTasks())
     tracer, sessions = tracer or NoTracer(), sessions or MemorySessions()
     if isinstance(sessions, MemorySessions):
-        metrics.sessions_waiting.set_function(sessions.waiting)
+        metrics.ask(metrics.sessions_waiting, sessions.waiting)
     if not isinstance(tracer, NoTracer):
         engine = TracedEngine(engine, tracer)
     stopping = stopping or Stopping()

@@ -7,11 +7,11 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import uvloop
@@ -20,8 +20,10 @@ from pydantic import ValidationError
 from engine.api import SAMPLE_RATE, Attachment, Engine, Image, Sound
 from server.commands import PROGRAMS, start
 from server.listening import Listening
+from server.processes import Share
 from server.serve_help import ServeHelp
 from server.settings import Settings
+from server.sharing import SharedListening
 from server.stopping import Stopping
 from server.welcome import welcome
 from tts.logs import set_up_logging
@@ -46,6 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     serve.add_argument("--model", default=str(DEMO), help="checkpoint folder or hub id (default: the demo model)")
     serve.add_argument("--host", help="address to listen on (default: OLA_HOST or 127.0.0.1)")
     serve.add_argument("--port", type=int, help="port to listen on (default: OLA_PORT or 8000)")
+    serve.add_argument(
+        "--api-server-count", type=int, default=1, help="processes that serve, for more cores than one (default: 1)"
+    )
     for word, (_, does) in PROGRAMS.items():
         commands.add_parser(word, help=does, add_help=False)
     words = sys.argv[1:] if arguments is None else list(arguments)
@@ -57,11 +62,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         settings = Settings(**given)
     except ValidationError as error:
         sys.exit(problems(error))
-    return serve_model(settings, options.model, rest)
+    return serve_model(settings, options.model, rest, options.api_server_count)
 
 
-def serve_model(settings: Settings, model: str, rest: Sequence[str]) -> None:
-    """Serve until interrupted. `rest` holds vLLM's options."""
+def serve_model(settings: Settings, model: str, rest: Sequence[str], count: int = 1) -> None:
+    """Serve until interrupted, from `count` processes. `rest` holds vLLM's options."""
+    check_count(count, settings)
     set_up_logging(settings.log_format)
     # Before vLLM is imported: it reads these then. It reports usage to its makers unless told not to.
     os.environ.setdefault("DO_NOT_TRACK", "1")
@@ -69,12 +75,33 @@ def serve_model(settings: Settings, model: str, rest: Sequence[str]) -> None:
     os.environ.setdefault("VLLM_LOGGING_STREAM", "ext://sys.stderr")
     # In GiB, on CPUs only. vLLM would take most of the machine's memory, and not start beside anything large.
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "4")
-    # uvicorn ends as the signal would; as an exception it lets the engine's processes end first.
+    # Until it serves: as an exception it lets the engine's processes end first.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     check_model(model)
     listener = bound(settings)
     say("Importing the engine")
     from engine.client import engine_arguments
+
+    if not any(option.split("=")[0] == "--served-model-name" for option in rest):
+        rest = [*rest, "--served-model-name", *served_names(model)]
+    parsed = engine_arguments(rest, model)
+    if count == 1:
+        serve_here(settings, parsed, listener)
+    else:
+        from server.gateways import serve_together
+
+        serve_together(settings, parsed, listener, count)
+
+
+def serve_here(
+    settings: Settings,
+    parsed: Namespace,
+    listener: socket.socket,
+    share: Share | None = None,
+    connection: Mapping[str, Any] | None = None,
+) -> None:
+    """Serve from this process. With others beside it, `share` is what it knows of them, and `connection` how it reaches
+    the engine."""
     from server.access.keys.key import KeysError
     from server.store import StoreError
     from server.voicing import VoicingError
@@ -82,20 +109,27 @@ def serve_model(settings: Settings, model: str, rest: Sequence[str]) -> None:
     from tts.tracing import TracingError
     from tts.voice import VoiceError
 
-    if not any(option.split("=")[0] == "--served-model-name" for option in rest):
-        rest = [*rest, "--served-model-name", *served_names(model)]
-    parsed = engine_arguments(rest, model)
     try:
-        uvloop.run(run(settings, parsed, listener))
+        uvloop.run(run(settings, parsed, listener, share, connection))
     except ValidationError as error:  # how vLLM reports a model or an option that it cannot take
         sys.exit(problems(error))
     except (VoicingError, VoiceError, RegistryError, KeysError, StoreError, TracingError) as error:
         sys.exit(f"ola serve: {error}")
+    except BaseExceptionGroup as ended:  # told to stop while a task group was open
+        if ended.split((SystemExit, KeyboardInterrupt))[1] is not None:
+            raise
     except KeyboardInterrupt:
-        say("Stopped")
+        pass
+    say("Stopped")
 
 
-async def run(settings: Settings, arguments: Namespace, listener: socket.socket) -> None:
+async def run(
+    settings: Settings,
+    arguments: Namespace,
+    listener: socket.socket,
+    share: Share | None = None,
+    connection: Mapping[str, Any] | None = None,
+) -> None:
     """Start the parts in order, then answer until the server is told to stop."""
     from engine.client import vllm_engine
     from server.access.access import opened_access
@@ -113,19 +147,22 @@ async def run(settings: Settings, arguments: Namespace, listener: socket.socket)
         speaker = await stack.enter_async_context(speaking(settings, tracer))
         store = await stack.enter_async_context(answer_store(settings))
         sessions = await stack.enter_async_context(session_store(settings))
-        say(f"Loading {arguments.model} (half a minute on a CPU, minutes for a large model)")
-        engine = await stack.enter_async_context(vllm_engine(arguments, tracer.traceparent))
-        say(f"Engine loaded after {perf_counter() - started:.0f} s; warming up")
+        tell = say if share is None or share.first else _not_said
+        tell(f"Loading {arguments.model} (half a minute on a CPU, minutes for a large model)")
+        engine = await stack.enter_async_context(vllm_engine(arguments, tracer.traceparent, connection))
+        tell(f"Engine loaded after {perf_counter() - started:.0f} s; warming up")
         await warm_up(engine)
         stopping = Stopping(settings.shutdown_seconds, settings.notice_seconds)
         app = create_app(settings, engine, speaker, store, access, sessions, tracer, stopping)
         app.state.parts.attachments.warm_up()
+        server = Listening(app, stopping) if share is None else SharedListening(app, stopping, share)
+        if share is not None:
+            await share.all_ready()
         listener.listen()  # whoever reads the next line may connect at once
-        shown = welcome(
-            address(listener), arguments.model, sees="image" in engine.modalities, keyed=access.keys is not None
-        )
-        say(f"Ready after {perf_counter() - started:.0f} s. Try:\n\n{shown}\n")
-        await Listening(app, stopping).serve([listener])
+        url = address(listener)
+        shown = welcome(url, arguments.model, sees="image" in engine.modalities, keyed=access.keys is not None)
+        tell(f"Ready after {perf_counter() - started:.0f} s. Open {url}/ in a browser, or try:\n\n{shown}\n")
+        await server.serve([listener])
 
 
 async def warm_up(engine: Engine) -> None:
@@ -136,6 +173,17 @@ async def warm_up(engine: Engine) -> None:
     }
     attachments = [sample for kind, sample in samples.items() if kind in engine.modalities]
     await engine.chat({"messages": [{"role": "user", "content": attachments or "Hello"}], "max_tokens": 1})
+
+
+def check_count(count: int, settings: Settings) -> None:
+    """End with a clear line if so many processes cannot serve."""
+    if count < 1:
+        sys.exit("ola serve: --api-server-count is 1 at least")
+    if count > 1 and settings.redis_url is None:
+        sys.exit(
+            "ola serve: --api-server-count above 1 needs OLA_REDIS_URL: "
+            "limits, audio ids and realtime sessions are common to the processes"
+        )
 
 
 def check_model(model: str) -> None:
@@ -180,6 +228,10 @@ def problems(error: ValidationError) -> str:
 def say(line: str) -> None:
     """A progress line; standard output stays free for what a command is asked for."""
     print(f"ola: {line}", file=sys.stderr, flush=True)
+
+
+def _not_said(line: str) -> None:
+    """Another process says it."""
 
 
 if __name__ == "__main__":

@@ -58,9 +58,11 @@ class Listening(uvicorn.Server):
         await super().serve(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """The first signal ends the server in peace, the second at once, and a third one leaves it no time at all."""
-        again = self.should_exit
-        super().handle_exit(sig, frame)
+        """The first signal ends the server in peace, the second at once, and a third one leaves it no time at all.
+
+        None is raised again afterwards, as uvicorn would: whoever serves ends its other parts in peace as well.
+        """
+        again, self.should_exit = self.should_exit, True
         self.force_exit = again and self._stopping.over
         if again:
             self._loop.call_soon_threadsafe(self._stopping.end)

@@ -3,9 +3,11 @@ registry."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 
 # Seconds: fine where a listener notices (0.1 to 1), coarse where the answer is late anyway.
 _WAITS = (0.025, 0.05, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
@@ -17,6 +19,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._asked: list[tuple[Gauge, Callable[[], float]]] = []
         self._requests()
         self._sessions()
         self._speech()
@@ -87,11 +90,23 @@ class Metrics:
         return Counter(name, about, labels, registry=self.registry)
 
     def _gauge(self, name: str, about: str, labels: Sequence[str] = ()) -> Gauge:
-        return Gauge(name, about, labels, registry=self.registry)
+        return Gauge(name, about, labels, registry=self.registry, multiprocess_mode="livesum")
 
     def _waits(self, name: str, about: str, labels: Sequence[str] = ()) -> Histogram:
         return Histogram(name, about, labels, buckets=_WAITS, registry=self.registry)
 
+    def ask(self, gauge: Gauge, value: Callable[[], float]) -> None:
+        """Have `value` say what `gauge` is."""
+        gauge.set_function(value)
+        self._asked.append((gauge, value))
+
     def render(self) -> bytes:
-        """Both registries in Prometheus text format 0.0.4."""
+        """Both registries in Prometheus text format 0.0.4. Where several processes serve, what all of them count: of
+        those that are asked for a value, what each said when it was last here."""
+        if "PROMETHEUS_MULTIPROC_DIR" in os.environ:  # how prometheus_client is told, when it is imported
+            for gauge, value in self._asked:
+                gauge.set(value())
+            shared = CollectorRegistry()
+            MultiProcessCollector(shared)  # type: ignore[no-untyped-call]
+            return generate_latest(shared)
         return generate_latest(self.registry) + generate_latest(REGISTRY)

@@ -5,7 +5,7 @@ For what a model would have to be brought to say: calls of tools, thoughts, mark
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +31,17 @@ class ScriptedCore:
         self.text = "Hello there."
         self.finish_reason = "stop"
         self.prompts: list[Any] = []
+        self.trace_headers: list[Any] = []
         self.is_running, self.errored = True, False
 
     def check_admission(self, count: int) -> None:
         """There is always room."""
 
     async def generate(
-        self, prompt: Any, params: Any, request_id: str, **_: Any
+        self, prompt: Any, params: Any, request_id: str, trace_headers: Any = None, **_: Any
     ) -> AsyncGenerator[RequestOutput, None]:
         self.prompts.append(prompt)
+        self.trace_headers.append(trace_headers)
         tokenizer = self.renderer.get_tokenizer()
         ids = tokenizer.encode(self.text, add_special_tokens=False)
         pieces = [tokenizer.decode([token]) for token in ids]
@@ -58,7 +60,9 @@ class ScriptedCore:
             yield RequestOutput(request_id, None, prompt["prompt_token_ids"], None, [output], last)
 
 
-async def scripted_vllm(model: Path, *options: str) -> tuple[VllmEngine, ScriptedCore]:
+async def scripted_vllm(
+    model: Path, *options: str, traceparent: Callable[[], str | None] = lambda: None
+) -> tuple[VllmEngine, ScriptedCore]:
     """The real `VllmEngine` on a scripted core."""
     arguments = engine_arguments(options, str(model))
     config = AsyncEngineArgs.from_cli_args(arguments).create_engine_config()
@@ -67,4 +71,4 @@ async def scripted_vllm(model: Path, *options: str) -> tuple[VllmEngine, Scripte
     state: Any = State()
     await init_app_state(core, state, arguments, ("generate",))
     install()
-    return VllmEngine(core, state), core
+    return VllmEngine(core, state, traceparent), core

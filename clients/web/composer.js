@@ -8,7 +8,7 @@ import { Recorder } from "./recorder.js";
 export class Composer {
   #text = find("text");
   #tray;
-  #recorder = new Recorder();
+  #recorder = new Recorder((seconds) => showSeconds(find("recorded"), seconds));
   #camera = new Camera(find("viewfinder"));
 
   /** `send(text, attachments)`: what to do with a message; `tell(words)`: something the user should know. */
@@ -119,6 +119,11 @@ export class Composer {
     } catch (error) {
       this.tell(error.message);
     }
+    find("recorded").hidden = !this.#recorder.isOn;
     press(button, this.#recorder.isOn, this.#recorder.isOn ? "End the recording" : "Record a message");
   }
+}
+
+function showSeconds(place, seconds) {
+  place.textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 }

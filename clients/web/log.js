@@ -21,16 +21,21 @@ export class Log {
     this.list.replaceChildren();
   }
 
+  /** Bring the last turn in sight. */
+  toEnd() {
+    this.list.lastElementChild?.scrollIntoView({ block: "end" });
+  }
+
   #add(turn) {
     this.list.append(turn.item);
-    turn.item.scrollIntoView({ block: "end" });
+    this.toEnd();
     return turn;
   }
 
   /** Keep the end in sight, unless the user has scrolled away from it. */
   #follow() {
     const { scrollHeight, scrollTop, clientHeight } = this.list.parentElement;
-    if (scrollHeight - scrollTop - clientHeight < 160) this.list.lastElementChild?.scrollIntoView({ block: "end" });
+    if (scrollHeight - scrollTop - clientHeight < 160) this.toEnd();
   }
 }
 

@@ -46,29 +46,31 @@ function told(text, { spoken }) {
   find("announcement").textContent = spoken ? "" : text;
 }
 
-async function send(text, attachments) {
-  tell("");
+function send(text, attachments) {
   document.body.classList.add("begun");
-  if (talk.isOn) return talk.write(text, attachments);
-  if (choices.aloud) await player.wake();
-  await chat.ask(text, attachments);
+  return attempt(async () => {
+    if (talk.isOn) return talk.write(text, attachments);
+    if (choices.aloud) await player.wake();
+    return chat.ask(text, attachments);
+  });
 }
 
-async function startTalking() {
-  tell("");
+function startTalking() {
   document.body.classList.add("begun");
-  try {
+  return attempt(async () => {
     await player.wake(); // while this is still a click
     await chat.stop();
-    await keys.with(() => talk.start());
-  } catch (error) {
-    tell(error.message);
-  }
+    const started = keys.with(() => talk.start());
+    find("mute").focus(); // the button that had it is gone
+    await started;
+    log.toEnd();
+  });
 }
 
+/** Do what the user wants, or tell why not. */
 async function attempt(work) {
+  tell("");
   try {
-    tell("");
     await work();
   } catch (error) {
     tell(error.message);

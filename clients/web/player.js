@@ -13,6 +13,7 @@ export class Player {
   #ready = null;
   #tracks = new Map();
   #next = 1;
+  #waiting = []; // messages to an audio thread that is not there yet
 
   static get works() {
     return "AudioWorkletNode" in globalThis && globalThis.isSecureContext;
@@ -27,7 +28,7 @@ export class Player {
 
   /** A new track, heard after all others. `wake` must have been called. */
   begin() {
-    const track = new Track(this.#next, (message) => this.#send(message));
+    const track = new Track(this.#next, (message) => this.#send(message), () => this.#context?.state === "running");
     this.#tracks.set(track.id, track);
     this.#next += 1;
     this.#send({ kind: "begin", id: track.id });
@@ -48,8 +49,6 @@ export class Player {
     this.#node.connect(this.#context.destination);
     for (const message of this.#waiting.splice(0)) this.#node.port.postMessage(message);
   }
-
-  #waiting = [];
 
   #send(message) {
     if (this.#node) this.#node.port.postMessage(message);
@@ -76,9 +75,11 @@ class Track {
   #samples = new Samples();
   #heard = 0;
 
-  constructor(id, send) {
+  /** `isPlaying()`: whether the audio thread runs, and so answers. */
+  constructor(id, send, isPlaying) {
     this.id = id;
     this.send = send;
+    this.isPlaying = isPlaying;
     /** Resolves with the time (performance.now) of its first sound; never, if there is none. */
     this.started = new Promise((resolve) => (this.start = resolve));
     /** Resolves with `{heard, gaps, missing}`, in samples, once nothing more of it will be heard. */
@@ -99,6 +100,7 @@ class Track {
   /** Be silent now. Gives what `over` gives. */
   stop() {
     this.send({ kind: "stop", id: this.id });
+    if (!this.isPlaying()) this.finish({ heard: this.#heard, gaps: null, missing: 0 });
     return this.over;
   }
 

@@ -10,22 +10,20 @@ export class Recorder {
   #pieces = null;
   #samples = 0;
 
+  /** `tick(seconds)`: told when another second is recorded. */
+  constructor(tick) {
+    this.tick = tick;
+  }
+
   get isOn() {
     return this.#pieces !== null;
-  }
-
-  get level() {
-    return this.#microphone.level;
-  }
-
-  get seconds() {
-    return this.#samples / RATE;
   }
 
   /** Begin. Throws an Error with words for the user. */
   async start() {
     this.#pieces = [];
     this.#samples = 0;
+    this.tick(0);
     try {
       await this.#microphone.begin((pcm) => this.#keep(pcm));
       await this.#microphone.open();
@@ -45,7 +43,10 @@ export class Recorder {
 
   #keep(pcm) {
     if (!this.#pieces || !this.#microphone.isOpen || this.#samples >= LONGEST) return;
+    const before = Math.floor(this.#samples / RATE);
     this.#pieces.push(pcm);
     this.#samples += pcm.length;
+    const seconds = Math.floor(this.#samples / RATE);
+    if (seconds > before) this.tick(seconds);
   }
 }

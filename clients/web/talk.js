@@ -20,6 +20,8 @@ export class Talk {
   #turns = new Map(); // the user's, by item
   #sent = 0; // samples of the microphone
   #since = 0; // when the user had asked
+  #opening = Promise.resolve(); // until the session has begun, or will not
+  #opened = () => {};
   #idle = Promise.resolve(); // until the response that is being given is done
   #done = () => {};
   #frames = null;
@@ -44,6 +46,7 @@ export class Talk {
 
   /** Open a session that goes on with the conversation. Throws an Error with words for the user. */
   async start() {
+    this.#opening = new Promise((resolve) => (this.#opened = resolve));
     this.#become("connecting");
     try {
       const session = await Session.open(this.api, this.#asked());
@@ -59,6 +62,7 @@ export class Talk {
     this.#microphone = new Microphone();
     await this.#microphone.begin((pcm) => this.#speak(pcm));
     this.#become("listening");
+    this.#opened();
     await this.unmute();
   }
 
@@ -74,6 +78,7 @@ export class Talk {
     this.#answers.clear();
     this.#turns.clear();
     this.#done();
+    this.#opened();
     this.#become("off");
   }
 
@@ -101,18 +106,19 @@ export class Talk {
 
   /** Write instead of speaking. */
   async write(text, attachments) {
-    const parts = await Promise.all(attachments.map((attachment) => attachment.part()));
-    if (this.camera.isOpen) parts.push({ type: "image_url", image_url: { url: this.camera.frame() } });
-    const content = [...parts, ...(text ? [{ type: "text", text }] : [])];
-    const asked = item("user", content);
-    if (asked.content.length < content.length) this.failed("Videos and recordings can be sent in the chat only.");
-    if (!asked.content.length) return;
+    const pictures = attachments.filter(({ kind }) => kind === "image");
+    if (pictures.length < attachments.length) this.failed("Videos and recordings can be sent in the chat only.");
+    const content = await Promise.all(pictures.map((attachment) => attachment.part()));
+    if (this.camera.isOpen) content.push({ type: "image_url", image_url: { url: this.camera.frame() } });
+    if (text) content.push({ type: "text", text });
+    await this.#opening;
+    if (!content.length || !this.#session) return;
     await this.interrupt();
     await this.#idle;
-    this.log.user(text, attachments);
-    this.conversation.user(content.filter(({ type }) => type !== "video_url" && type !== "audio_url"));
+    this.log.user(text, pictures);
+    this.conversation.user(content);
     this.#since = performance.now();
-    this.#session?.send("conversation.item.create", { item: asked });
+    this.#session?.send("conversation.item.create", { item: item("user", content) });
     this.#session?.send("response.create");
     this.#become("thinking");
   }

@@ -43,7 +43,7 @@ class RealtimeUser(User):
     def talk(self) -> None:
         run, manner = self.run_of_all, next(self._manners)
         with ExitStack() as stack:
-            lent = [stack.enter_context(run.words("realtime").lent()) for _ in range(TURNS)]
+            lent = [stack.enter_context(run.words("realtime").lent(self)) for _ in range(TURNS)]
             said = [run.studio.turn(one.word.said, run.seed(), hesitates=manner == "hesitates") for one in lent]
             conversation = Conversation([recording(pcm) for pcm in said], lent, interrupts=manner == "interrupts")
             for answer in self._answers(conversation, lent):

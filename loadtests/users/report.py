@@ -23,7 +23,7 @@ WRONG = 12
 _STAGES: Sequence[tuple[str, Callable[[Answer], float | None]]] = (
     ("first words", lambda answer: answer.first_words),
     ("first sound", lambda answer: answer.first_sound),
-    ("whole", lambda answer: answer.whole),
+    ("whole", lambda answer: None if answer.verdict is Verdict.FAILED else answer.whole),
 )
 _TIMES = [column for stage, _ in _STAGES for column in (f"{stage} p50, s", "p95")]
 _STOPS = ("C100, %", "answers that stopped", "stopped, s")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -48,10 +48,12 @@ def held(process: int, tasks: Callable[[], int | None]) -> list[Held]:
             mib = int(status["RssAnon"].split()[0]) / 1024
             name = "server" if one == process else status["Name"].strip()
             found[name].append((mib, len(list((folder / "fd").iterdir())), int(status["Threads"])))
-    return [
-        Held(at, name, len(each), *map(sum, zip(*each, strict=True)), tasks() if name == "server" else None)
-        for name, each in found.items()
-    ]
+    return [_together(at, name, each, tasks() if name == "server" else None) for name, each in found.items()]
+
+
+def _together(at: float, name: str, each: Sequence[tuple[float, int, int]], tasks: int | None) -> Held:
+    mib, files, threads = zip(*each, strict=True)
+    return Held(at, name, len(each), round(sum(mib), 2), sum(files), sum(threads), tasks)
 
 
 def family(process: int) -> Iterator[int]:

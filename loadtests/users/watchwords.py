@@ -106,6 +106,8 @@ class Lent:
 
     word: Watchword
     beside: list[Watchword] = field(default_factory=list)
+    user: object = None
+    """Who has it: what he has else is not somebody else's."""
 
     def verdict(self, answer: str) -> Verdict:
         return self.word.verdict(answer, self.beside)
@@ -119,16 +121,17 @@ class Lending:
         self._out: dict[int, Lent] = {}
 
     @contextmanager
-    def lent(self) -> Iterator[Lent]:
-        """Nobody else's until the block is left.
+    def lent(self, user: object = None) -> Iterator[Lent]:
+        """Nobody else's until the block is left. `user` is given by those who have several at a time.
 
         Raises:
             TooManyUsersError: all are out.
         """
         if not self._free:
             raise TooManyUsersError(f"all {len(self._out)} watchwords are out: fewer users, or shorter conversations")
-        out = Lent(self._free.popleft(), [other.word for other in self._out.values()])
-        for other in self._out.values():
+        others = [other for other in self._out.values() if user is None or other.user is not user]
+        out = Lent(self._free.popleft(), [other.word for other in others], user)
+        for other in others:
             other.beside.append(out.word)
         self._out[id(out)] = out
         try:

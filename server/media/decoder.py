@@ -167,7 +167,8 @@ def _mapped(file: int, dtype: str, *shape: int) -> Array:
     if os.fstat(file).st_size != size:
         raise RuntimeError("a decoder process gives less or more than it says")
     mapped = np.ndarray(shape, dtype, buffer=mmap.mmap(file, size, access=mmap.ACCESS_COPY))
-    return mapped.copy() if size < _COPIED else mapped
+    # A view of the copy: what holds the bytes is the base of every array made of them, as it is of the mapping.
+    return mapped.copy()[...] if size < _COPIED else mapped
 
 
 @cache

@@ -6,8 +6,9 @@ Neither waits for the engine or for a voice. A client that does not read stops i
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, suppress
-from typing import Protocol
+from typing import Protocol, TypeGuard
 
 import anyio
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -15,8 +16,9 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from server.access.limits.allowance import LimitError
 from server.errors import FieldError, RequestError
 from server.media.errors import MediaError
+from server.patient_websocket import WAITING
 from server.realtime.durable.store import TakenOverError
-from server.realtime.events import ClientEvent, EventError, client_event
+from server.realtime.events import ClientEvent, EventError, InputAudioAppend, client_event
 from server.realtime.outbox import Outbox, emit_error
 from server.realtime.patience import Patience
 from server.stopping import Stopping
@@ -30,6 +32,8 @@ IDLE_SECONDS = 900.0
 SEND_SECONDS = 20.0
 """For a client to take one event."""
 _CLOSE_SECONDS = 1.0
+_TOGETHER = 25
+"""Appends that are handled as one: about a second, after which others are to be heard too."""
 
 
 class Core(Protocol):
@@ -84,21 +88,39 @@ class Connection:
             await self._close(_first(errors))
 
     async def _read(self, session: Core) -> None:
+        """Sound that waits already is handled as one: a server that is late hears at once what it has missed, for less
+        than it costs in pieces, and is in time again."""
         while True:
-            self._idle.begin()
-            message = await self._message()
-            self._idle.end()
-            if isinstance(message, LimitError):
-                emit_error(self._outbox.emit, message)
-            else:
-                await self._take(message, session)
+            event, sound = await self._event(), list[bytes]()
+            while _may_join(event) and len(sound) < _TOGETHER and self._more_waits():
+                sound.append(event.audio)
+                event = await self._event()
+            if sound and _may_join(event):
+                sound.append(event.audio)
+                event = None
+            if sound:
+                await self._take(InputAudioAppend(audio=b"".join(sound)), session)
+            if event is not None:
+                await self._take(event, session)
 
-    async def _take(self, message: str | None, session: Core) -> None:
+    async def _event(self) -> ClientEvent | None:
+        """What the client says next. None: it is no event, of which the client was told."""
+        self._idle.begin()
+        message = await self._message()
+        self._idle.end()
         try:
-            event = client_event(message)
+            if not isinstance(message, LimitError):
+                return client_event(message)
+            emit_error(self._outbox.emit, message)
         except EventError as error:
             emit_error(self._outbox.emit, error)
-            return
+        return None
+
+    def _more_waits(self) -> bool:
+        waiting: Callable[[], bool] | None = self._websocket.get("extensions", {}).get(WAITING)
+        return waiting is not None and waiting()
+
+    async def _take(self, event: ClientEvent, session: Core) -> None:
         try:
             await session.handle(event)
         except (RequestError, FieldError, MediaError) as error:
@@ -148,6 +170,11 @@ class Connection:
                 for event in (*self._outbox.taken(), *last.taken()):
                     await self._websocket.send_text(event)
             await self._websocket.close(why.status, why.code)
+
+
+def _may_join(event: ClientEvent | None) -> TypeGuard[InputAudioAppend]:
+    """Whether it is sound, whose client gave it no name to be told of in an error."""
+    return isinstance(event, InputAudioAppend) and event.event_id is None
 
 
 def _first(errors: ExceptionGroup[_ClosedError]) -> _ClosedError:

@@ -29,6 +29,9 @@ _NEEDED, _AMONG = 2, 3
 _NEEDED_OVER_REPLY, _AMONG_OVER_REPLY = 4, 8
 """The same over a reply, 128 of 256 ms: a click or two do not stop it, and where the reply's echo is louder than
 the user for a window, a word still counts."""
+_SURE, _SURE_ABOVE_NOISE, _NEEDED_SURE = 0.98, 12.0, 3
+"""Probability, and dB above the noise, of which three windows in a row are enough over a reply: most words begin like
+that, and hardly a click."""
 _TAIL = 500 * _MS
 """After a reply, how long its echo may still arrive."""
 _ABOVE_NOISE = 6.0
@@ -105,6 +108,8 @@ class TurnDetector:
         self._at = self._floor = at
         self._recent: deque[bool] = deque(maxlen=_AMONG_OVER_REPLY)
         self._faint: deque[bool] = deque(maxlen=_AMONG_OVER_REPLY + _ONSET)
+        self._sure = 0
+        """Windows in a row that surely are speech."""
         self._noise = _FIRST_NOISE
         self._turn: _Turn | None = None
         self._pauses = 0
@@ -145,6 +150,8 @@ class TurnDetector:
             self._noise = max(_LEAST_NOISE, min(level, self._noise + _NOISE_RISE))
         if self._turn is None:
             self._faint.append(probability >= self._threshold * _FAINT and not echo)
+            sure = voiced and probability >= _SURE and level >= self._noise + _SURE_ABOVE_NOISE
+            self._sure = self._sure + 1 if sure else 0
             return self._listen(voiced, level)
         return self._follow(self._turn, begin, voiced, silent)
 
@@ -190,6 +197,7 @@ class TurnDetector:
         self._turn = None
         self._recent.clear()
         self._faint.clear()
+        self._sure = 0
 
     @property
     def _threshold(self) -> float:
@@ -216,7 +224,7 @@ class TurnDetector:
         self._recent.append(voiced and not (over_reply and level < self._noise + _ABOVE_NOISE))
         needed, among = (_NEEDED_OVER_REPLY, _AMONG_OVER_REPLY) if over_reply else (_NEEDED, _AMONG)
         recent = list(self._recent)[-among:]
-        if sum(recent) >= needed:
+        if sum(recent) >= needed or self._sure >= _NEEDED_SURE:
             return [self._start(len(recent) - recent.index(True))]
         idle = self._idle_timeout
         if idle is not None and self._at - self._idle_start >= idle and not any(recent):
@@ -234,6 +242,7 @@ class TurnDetector:
         self._turn = _Turn(start, self._at)
         self._recent.clear()
         self._faint.clear()
+        self._sure = 0
         self._idle_armed = False
         return Started(start, speech)
 

@@ -50,7 +50,7 @@ async def _serve(settings: Settings, port: int) -> None:
         voice = ScriptedVoice(seconds_per_char=0.005, slots=64)
         speaker = Speaker([voice], {"alloy": voice.name, "default": voice.name})
         stopping = Stopping(settings.shutdown_seconds, settings.notice_seconds)
-        app = create_app(settings, _Engine(), speaker, store, access, sessions, stopping)
+        app = create_app(settings, _Engine(), speaker, store, access, sessions, stopping=stopping)
         listener = socket.create_server(("127.0.0.1", port), backlog=1024)
         print(READY, port, file=sys.stderr, flush=True)
         await Listening(app, stopping).serve([listener])

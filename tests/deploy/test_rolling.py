@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import anyio
 import httpx
@@ -30,7 +31,7 @@ async def test_an_answer_is_known_to_both(running: Fleet) -> None:
     async with httpx.AsyncClient(timeout=30) as http:
         spoken = (await http.post(first + path, json=SPOKEN)).json()["choices"][0]["message"]["audio"]
         assert spoken["transcript"] == ANSWER
-        said = {"role": "assistant", "audio": {"id": spoken["id"]}}
+        said: dict[str, Any] = {"role": "assistant", "audio": {"id": spoken["id"]}}
         again = ASK | {"messages": [*ASK["messages"], said, *ASK["messages"]]}
         answers = [await http.post(url + path, json=again) for url in (second, *[running.url] * 4)]
         assert [answer.status_code for answer in answers] == [200] * 5

@@ -75,8 +75,8 @@ class TalkingUser(User):
     def __init__(self, url: str, name: str) -> None:
         super().__init__()
         self._address = f"{url.replace('http', 'ws', 1)}/v1/realtime?model=ola-demo"
-        self._name, self._connection = name, None
-        self._connection: ClientConnection | None
+        self._name = name
+        self._connection: ClientConnection | None = None
         self.moves = 0
         self.session_id = self._last = ""
         self._asked, self._answering, self._answered = "", False, False

@@ -51,7 +51,8 @@ def test_each_target_that_is_missed_is_named() -> None:
     assert rated(TURN, OVER, replace(OVER, cancelled=None))["target"] == "FAIL (lost)"
     assert rated(TURN)["target"] == "FAIL (no answers)"
     assert row(50, given(TURN, OVER) | {"ended": ["1011"]}, SCRIPT)[-1] == "FAIL (sessions ended)"
-    assert verdict(200, ["lost"]) == "goal missed (lost)"
+    assert verdict(100, ["lost"]) == "goal missed (lost)"
+    assert verdict(100, ["lost"], processes=2) == "FAIL (lost)"
     assert verdict(200, []) == "pass"
 
 

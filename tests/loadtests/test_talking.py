@@ -22,7 +22,7 @@ from tts.voice import WIRE_RATE
 pytestmark = pytest.mark.anyio
 
 SAID = b64encode(np.full(round(0.2 * WIRE_RATE), 8000, "<i2").tobytes()).decode()
-TALK: dict[str, Any] = {"process": os.getpid(), "session": {"type": "realtime"}, "stagger": 0.1, "seconds": 1.0}
+TALK: dict[str, Any] = {"processes": [os.getpid()], "session": {"type": "realtime"}, "stagger": 0.1, "seconds": 1.0}
 
 
 @pytest.fixture

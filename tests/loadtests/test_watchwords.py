@@ -47,6 +47,13 @@ def test_a_result_is_right_whatever_else_is_said() -> None:
     assert sums()[0].verdict("It is eighteen.", []) is Verdict.RIGHT
 
 
+def test_what_one_has_else_is_not_someone_elses() -> None:
+    lending, user = Lending(sums(), Random(0)), object()
+    with lending.lent(user) as first, lending.lent(user) as second, lending.lent(object()) as other:
+        assert first.beside == second.beside == [other.word]
+        assert other.beside == [first.word, second.word]
+
+
 def test_nobody_has_what_another_one_has() -> None:
     lending = Lending(sums()[:3], Random(0))
     with ExitStack() as stack:

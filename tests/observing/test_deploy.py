@@ -89,7 +89,7 @@ def test_every_alert_has_a_test() -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        ["check", "config", str(DEPLOY / "prometheus" / "prometheus.yml")],
+        ["check", "config", "--syntax-only", str(DEPLOY / "prometheus" / "prometheus.yml")],
         ["check", "rules", str(RULES)],
         ["test", "rules", str(Path(__file__).parent / "alerts_test.yml")],
     ],

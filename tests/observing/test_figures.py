@@ -161,6 +161,21 @@ async def test_one_line_for_each_request_and_nothing_of_what_was_said(caplog: py
     assert "exception" in str(told)
 
 
+async def test_one_line_for_each_session_and_none_of_its_words(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    async with served(ScriptedEngine([SECRET]), quick_voice()) as server:
+        async with opened(server) as (caller, _):
+            await caller.ask(SECRET)
+            await caller.hear("response.done")
+        await server.http.post(CHAT, json=ASK)
+    lines = [json.loads(JsonLines().format(record)) for record in caplog.records if record.name == "ola.ended"]
+    assert sorted((line["method"], line["route"], line["status"]) for line in lines) == [
+        ("POST", CHAT, 200),
+        ("WEBSOCKET", "/v1/realtime", 101),
+    ]
+    assert SECRET not in str(lines)
+
+
 async def test_users_voices_are_one_voice_in_the_figures(tmp_path: Path) -> None:
     metrics = Metrics()
     speaking = Speaker([], {}, registry=FileRegistry(tmp_path), imitators=[ScriptedImitator()])

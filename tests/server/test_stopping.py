@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, closing, contextmanager
 import anyio
 import httpx
 import pytest
+from pydantic import ValidationError
 from websockets.exceptions import ConnectionClosed
 
 from server.app import create_app
@@ -248,3 +249,9 @@ async def outcome(port: int) -> str:
         return answer.split()[1].decode() if answer else "nothing"
     except OSError as error:
         return type(error).__name__
+
+
+def test_the_notice_is_a_part_of_the_time() -> None:
+    assert Settings(notice_seconds=20.0).shutdown_seconds == 20.0
+    with pytest.raises(ValidationError, match="OLA_NOTICE_SECONDS"):
+        Settings(notice_seconds=21.0)

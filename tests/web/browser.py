@@ -10,13 +10,13 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+import anyio
 import numpy as np
 import numpy.typing as npt
 import pytest
 import soundfile
-from playwright.async_api import Browser, Locator, Page, WebSocket, async_playwright, expect
+from playwright.async_api import Browser, Locator, Page, ViewportSize, WebSocket, async_playwright, expect
 
 from tests.conformance.asked import EXAMPLES
 from tts.voice import WIRE_RATE
@@ -26,10 +26,23 @@ Sound = npt.NDArray[np.float32]
 PATIENCE = 60_000
 """Milliseconds for an answer of the demo model, on a machine that does other things too."""
 SCREENSHOTS = Path(os.environ.get("OLA_SCREENSHOTS", "build/screenshots"))
-DESKTOP, PHONE = {"width": 1100, "height": 780}, {"width": 360, "height": 700}
+DESKTOP: ViewportSize = {"width": 1100, "height": 780}
+PHONE: ViewportSize = {"width": 360, "height": 700}
+
+REFUSED_ONCE = """
+const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+let refused = false;
+navigator.mediaDevices.getUserMedia = async (asked) => {
+    if (refused) return open(asked);
+    refused = true;
+    throw new DOMException("no", "NotAllowedError");
+};
+"""
+"""The user does not allow the microphone at first. So a test decides when it begins to hear its file."""
 
 _CHROMIUM = shutil.which("chromium")
-_LISTENING = (Path(__file__).parent / "listening.js").read_text(encoding="utf-8")
+_HERE = Path(__file__).parent
+_WATCHING, _LISTENING = ((_HERE / name).read_text(encoding="utf-8") for name in ("watching.js", "listening.js"))
 _OPTIONS = (
     "--no-sandbox",  # CI runs as root
     "--use-fake-device-for-media-stream",
@@ -67,8 +80,14 @@ class Visit:
         return self.page.locator("#log .user .text")
 
     async def until(self, state: str) -> None:
-        """Wait for a state of the voice mode."""
-        await expect(self.page.locator(f'body[data-state="{state}"]')).to_be_attached()
+        """Wait until the voice mode has come to this state, after the one that was waited for before."""
+        with anyio.fail_after(PATIENCE / 1000):
+            await self.page.evaluate(f"until({state!r})")
+
+    async def captions(self) -> list[str]:
+        """The words that were marked as being heard, one after the other."""
+        marked: list[str] = await self.page.evaluate("captions")
+        return marked
 
     async def ask(self, text: str) -> None:
         """Write it and press Enter."""
@@ -98,11 +117,10 @@ async def visiting(
     before: str = "",
     listening: bool = False,
     ready: bool = True,
-    **context: Any,
 ) -> AsyncGenerator[Visit, None]:
     """The page of the server at `address`. `microphone` (WAV) is heard once each time that the device is opened,
     `camera` (Y4M) seen over and over; `before`: JavaScript that runs first; `listening`: for
-    `Visit.heard`, at the price of the page's Content-Security-Policy; `context`: Playwright's options.
+    `Visit.heard`, at the price of the page's Content-Security-Policy.
 
     Asserts at the end that the browser complained about nothing.
     """
@@ -112,8 +130,8 @@ async def visiting(
     if camera is not None:
         options.append(f"--use-file-for-fake-video-capture={camera}")
     async with _chromium(options) as browser:
-        opened = await browser.new_context(**{"viewport": DESKTOP, "bypass_csp": listening} | context)
-        await opened.add_init_script((_LISTENING if listening else "") + before)
+        opened = await browser.new_context(viewport=DESKTOP, bypass_csp=listening)
+        await opened.add_init_script(_WATCHING + (_LISTENING if listening else "") + before)
         page = await opened.new_page()
         visit = Visit(page)
         page.on("pageerror", lambda error: visit.complaints.append(str(error)))
@@ -166,6 +184,17 @@ def trimmed(sound: Sound) -> Sound:
     """Without the silence at both ends."""
     loud = np.flatnonzero(sound)
     return sound[loud[0] : loud[-1] + 1] if len(loud) else sound[:0]
+
+
+def longest_silence(sound: Sound) -> int:
+    """Samples in a row that are silent, between others that are not."""
+    return int(np.diff(np.flatnonzero(sound)).max()) - 1
+
+
+def follows(words: list[str], text: str) -> bool:
+    """Whether these are words of the text in its order."""
+    rest = iter(text.split())
+    return all(word in rest for word in words)
 
 
 def pcm16(sound: Sound) -> bytes:

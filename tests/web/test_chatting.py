@@ -13,7 +13,7 @@ from playwright.async_api import expect
 from tests.conformance.asked import EXAMPLES
 from tests.conformance.talking import recorded, wav
 from tests.demo.words import word_errors, words
-from tests.web.browser import camera_file, microphone_file, needs_chromium, pcm16, trimmed, visiting
+from tests.web.browser import camera_file, follows, microphone_file, needs_chromium, pcm16, trimmed, visiting
 from tts.voice import WIRE_RATE
 
 pytestmark = [pytest.mark.engine, pytest.mark.anyio, needs_chromium]
@@ -35,13 +35,15 @@ async def test_a_picture_is_dropped_and_told_aloud(demo: str) -> None:
         await visit.page.evaluate(DROP, ["shapes.png", "image/png", picture])
         await expect(visit.find("tray").get_by_role("img")).to_be_visible()
         await visit.ask("What do you see?")
-        await expect(visit.page.locator(".now")).not_to_be_empty()  # the caption has begun
-        assert await visit.page.locator(".ahead").inner_text()
+        await expect(visit.answers.locator(".latency")).to_contain_text("first sound")
         await visit.shoot("chat-picture")
         await visit.until_answered()
         said = await visit.answers.locator(".text").inner_text()
         assert set(words(said)) >= SHAPES
         assert await visit.page.locator(".heard").inner_text() == said
+        captions = await visit.captions()
+        assert follows(captions, said)
+        assert len(captions) > 3
         assert re.fullmatch(
             r"first word \d\.\d\d s · first sound \d+\.\d+ s · (no gaps|\d+ gaps?, \d+\.\d+ s)",
             await visit.answers.locator(".latency").inner_text(),
@@ -80,7 +82,8 @@ async def test_a_question_is_recorded(demo: str, tmp_path: Path) -> None:
         await visit.button("Speak answers").click()
         await visit.button("Record a message").click()
         await expect(visit.button("End the recording")).to_have_attribute("aria-pressed", "true")
-        await visit.page.wait_for_timeout(2500)  # the length of what is said into it
+        await expect(visit.find("recorded")).to_have_text("0:02")  # all was said
+        await visit.shoot("recording")
         await visit.button("End the recording").click()
         await expect(visit.find("tray").locator("audio")).to_be_visible()
         await visit.button("Send").click()

@@ -11,22 +11,23 @@ from playwright.async_api import expect
 
 from tests.conformance.talking import recorded, wav
 from tests.demo.words import word_errors, words
-from tests.web.browser import microphone_file, needs_chromium, pcm16, said_into, trimmed, visiting
+from tests.web.browser import (
+    REFUSED_ONCE,
+    follows,
+    longest_silence,
+    microphone_file,
+    needs_chromium,
+    pcm16,
+    said_into,
+    trimmed,
+    visiting,
+)
+from tts.voice import WIRE_RATE
 
 pytestmark = [pytest.mark.engine, pytest.mark.anyio, needs_chromium]
 
 ASKED, ANSWER = "What is three plus four?", "Three plus four is seven."
 COUNT = "Count to twenty."
-REFUSED_ONCE = """
-const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-let refused = false;
-navigator.mediaDevices.getUserMedia = async (asked) => {
-    if (refused) return open(asked);
-    refused = true;
-    throw new DOMException("no", "NotAllowedError");
-};
-"""
-"""The user does not allow the microphone at first. So a test decides when it begins to hear its file."""
 
 
 @pytest.fixture
@@ -40,11 +41,11 @@ async def test_a_spoken_question_is_answered_aloud(demo: str, question: Path) ->
         await visit.until("hearing")
         await visit.shoot("talk-hearing")
         await visit.until("speaking")
-        await expect(visit.page.locator(".now")).not_to_be_empty()
         await visit.shoot("talk-speaking")
         await visit.until("listening")
         assert await visit.answers.locator(".text").inner_text() == ANSWER
         assert await visit.page.locator(".heard").inner_text() == ANSWER
+        assert follows(await visit.captions(), ANSWER)
         await expect(visit.users).not_to_be_empty()
         assert words(await visit.users.inner_text()) == words(ASKED)
         await expect(visit.answers.locator(".latency")).to_contain_text("first sound")
@@ -61,7 +62,7 @@ async def test_a_spoken_question_is_answered_aloud(demo: str, question: Path) ->
 
 
 async def test_who_speaks_over_an_answer_ends_it(demo: str, question: Path) -> None:
-    async with visiting(demo, microphone=question, before=REFUSED_ONCE) as visit:
+    async with visiting(demo, microphone=question, before=REFUSED_ONCE, listening=True) as visit:
         retrieved = said_into(visit.page, "conversation.item.retrieve")
         await visit.button("Talk").click()
         await expect(visit.find("notice")).to_contain_text("The microphone is not allowed")
@@ -72,18 +73,21 @@ async def test_who_speaks_over_an_answer_ends_it(demo: str, question: Path) -> N
         await visit.button("Switch the microphone on").click()
         await visit.until("hearing")
         await expect(visit.answers.first).to_have_class("turn answer interrupted")
-        await visit.shoot("talk-interrupted")
         heard = await visit.answers.first.locator(".heard").inner_text()
         unheard = await visit.answers.first.locator(".unheard").inner_text()
         assert heard.startswith("One")
         assert unheard.endswith("twenty.")
         assert json.loads(retrieved[0])["type"] == "conversation.item.retrieve"
-        await expect(visit.answers).to_have_count(2)
+        await visit.until("speaking")
+        await visit.shoot("talk-interrupted")
         await visit.until("listening")
         assert await visit.answers.last.locator(".text").inner_text() == ANSWER
+        sound = trimmed(await visit.heard())
         await visit.button("New conversation").click()
         await visit.until("off")
         await expect(visit.answers).to_have_count(0)
+    # While the question was asked, and until it was answered; no pause between two words is as long.
+    assert longest_silence(sound) > WIRE_RATE
 
 
 async def test_an_answer_is_stopped_by_a_key_and_what_was_heard_is_told(demo: str) -> None:

@@ -14,18 +14,18 @@ import soxr
 
 from engine.api import SAMPLE_RATE
 from server.realtime.hearing.g711 import decoded, encoded
+from server.realtime.hearing.resampling import Resampler
 from tts.voice import WIRE_RATE
 
 Samples = npt.NDArray[np.int16]
 Coding = Literal["audio/pcm", "audio/pcmu", "audio/pcma"]
 
 _LAST = SAMPLE_RATE // 10
-"""Samples that are kept as they came: more than is ever held back."""
+"""Samples that are kept as they came: more than is ever held back or fills no window."""
 _TELEPHONE_RATE = 8_000
 """Of G.711, in Hz."""
-# soxr works in blocks. Of a stream in pieces of 20 ms it holds back, on average, from 24 to 16 kHz 21 ms (HQ; MQ is no
-# quicker, LQ is dull above 6.6 kHz); from 8 to 16 kHz 33 ms (LQ) or 63 (HQ): a telephone line has little above 3 kHz.
-_QUALITIES = {WIRE_RATE: "HQ", _TELEPHONE_RATE: "LQ"}
+_QUALITIES = {SAMPLE_RATE: "HQ", _TELEPHONE_RATE: "LQ"}
+"""soxr's, of what goes out: a telephone line has little above 3 kHz, and HQ holds back twice as much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Incoming:
 
     def __init__(self, format: SoundFormat) -> None:
         self._bytes, self._rate = _WholeSamples(format), format.rate
-        self._resampled = _Resampler(format.rate, SAMPLE_RATE, _QUALITIES.get(format.rate, "HQ"))
+        self._resampled = None if format.rate == SAMPLE_RATE else Resampler(format.rate)
         self._came = self._out = 0
         self._last = np.empty(0, np.int16)
 
@@ -66,12 +66,12 @@ class Incoming:
         return self._came * SAMPLE_RATE // self._rate - self._out
 
     def feed(self, data: bytes) -> Samples:
-        """Take bytes, cut anywhere; return int16 samples. The last 20 to 60 ms are not among them yet."""
+        """Take bytes, cut anywhere; return int16 samples. The last 1 to 9 ms are not among them yet."""
         came = self._bytes.feed(data)
         self._came += len(came)
         most = self._rate * _LAST // SAMPLE_RATE
         self._last = came[-most:] if len(came) >= most else np.concatenate((self._last, came))[-most:]
-        samples = self._resampled.feed(came)
+        samples = came if self._resampled is None else self._resampled.feed(came)
         self._out += len(samples)
         return samples
 
@@ -84,7 +84,7 @@ class Incoming:
         """Return what was held back; half a sample is dropped. What is fed afterwards is a new stream."""
         self._bytes.flush()
         self._came = self._out = 0
-        return self._resampled.flush()
+        return np.empty(0, np.int16) if self._resampled is None else self._resampled.flush()
 
 
 class Outgoing:
@@ -93,16 +93,17 @@ class Outgoing:
     def __init__(self, format: SoundFormat) -> None:
         self._format = format
         self._bytes = _WholeSamples(PCM)
-        self._resampled = _Resampler(WIRE_RATE, format.rate, _QUALITIES.get(format.rate, "HQ"))
+        self._resampled = None if format.rate == WIRE_RATE else _Outward(format.rate)
 
     def feed(self, pcm: bytes) -> bytes:
         """Take signed 16-bit little-endian mono PCM, cut anywhere; return what can be sent of it."""
-        return self._written(self._resampled.feed(self._bytes.feed(pcm)))
+        samples = self._bytes.feed(pcm)
+        return self._written(samples if self._resampled is None else self._resampled.feed(samples))
 
     def flush(self) -> bytes:
         """Return what was held back. What is fed afterwards is a new stream."""
         self._bytes.flush()
-        return self._written(self._resampled.flush())
+        return b"" if self._resampled is None else self._written(self._resampled.flush())
 
     def _written(self, samples: Samples) -> bytes:
         if self._format.coding == "audio/pcm":
@@ -128,24 +129,20 @@ class _WholeSamples:
         self._half = b""
 
 
-class _Resampler:
-    """int16 in and out. Counted in float in between, since soxr dithers integers at random."""
+class _Outward:
+    """int16 at WIRE_RATE in, at `rate` out. Counted in float in between, since soxr dithers integers at random."""
 
-    def __init__(self, source: int, target: int, quality: str) -> None:
-        self._source, self._target, self._quality = source, target, quality
+    def __init__(self, rate: int) -> None:
+        self._rate = rate
         self._stream = self._new()
 
     def _new(self) -> Any:
-        if self._source == self._target:
-            return None
-        return soxr.ResampleStream(self._source, self._target, 1, dtype="float32", quality=self._quality)
+        return soxr.ResampleStream(WIRE_RATE, self._rate, 1, dtype="float32", quality=_QUALITIES[self._rate])
 
     def feed(self, samples: Samples) -> Samples:
-        return samples if self._stream is None else self._resampled(samples, last=False)
+        return self._resampled(samples, last=False)
 
     def flush(self) -> Samples:
-        if self._stream is None:
-            return np.empty(0, np.int16)
         rest = self._resampled(np.empty(0, np.int16), last=True)
         self._stream = self._new()
         return rest

@@ -7,7 +7,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.api import SAMPLE_RATE
@@ -47,6 +47,7 @@ def codec(name: str, mode: str) -> Any:
 
 @pytest.mark.parametrize("format", FORMATS)
 @given(seed=st.integers(0, 99), count=st.integers(0, 9001), lengths=cuts)
+@settings(deadline=None)
 def test_any_cut_of_what_comes_in_is_heard_the_same(
     format: SoundFormat, seed: int, count: int, lengths: list[int]
 ) -> None:
@@ -61,6 +62,7 @@ def test_any_cut_of_what_comes_in_is_heard_the_same(
 
 @pytest.mark.parametrize("format", [PCM, PCMU, PCMA])
 @given(seed=st.integers(0, 99), count=st.integers(0, 9001), lengths=cuts)
+@settings(deadline=None)
 def test_any_cut_of_what_goes_out_is_sent_the_same(
     format: SoundFormat, seed: int, count: int, lengths: list[int]
 ) -> None:
@@ -133,7 +135,7 @@ def test_little_of_a_stream_is_held_back(format: SoundFormat) -> None:
     piece = bytes(format.rate // 50 * format.sample_bytes)
     for count in range(1, 101):
         heard += len(ear.feed(piece))
-        assert count / 50 - heard / SAMPLE_RATE < 0.08
+        assert count / 50 - heard / SAMPLE_RATE < 0.01
 
 
 def test_a_rate_that_a_coding_does_not_have_is_our_mistake() -> None:

@@ -231,6 +231,28 @@ def test_over_a_reply_speech_must_last() -> None:
     assert started == Started((960 + 96 + 960 - 300) * MS, (960 + 96 + 960) * MS)
 
 
+def test_over_a_reply_what_surely_is_speech_need_last_less() -> None:
+    for probability, level, enough in ((0.99, LOUD, True), (0.97, LOUD, False), (0.99, QUIET + 10, False)):
+        detector = TurnDetector(ServerVad())
+        be_silent(detector, 960)
+        detector.playback_began()
+        assert detector.feed(probability, level) + detector.feed(probability, level) == []
+        assert bool(detector.feed(probability, level)) == enough
+        if not enough:
+            assert kinds(detector.feed(probability, level)) == [Started]
+
+
+def test_sure_windows_have_to_be_in_a_row() -> None:
+    detector = TurnDetector(ServerVad())
+    be_silent(detector, 960)
+    detector.playback_began()
+    for probability in (0.99, 0.99, 0.1, 0.99):
+        assert detector.feed(probability, LOUD) == []
+    detector.cleared(detector.position)
+    assert detector.feed(0.99, LOUD) + detector.feed(0.99, LOUD) == []
+    assert kinds(detector.feed(0.99, LOUD)) == [Started]
+
+
 def test_two_clicks_over_a_reply_never_count() -> None:
     for gap in range(1, 30):
         detector = TurnDetector(ServerVad())
