@@ -17,7 +17,14 @@ from server.settings import Settings, variable
 
 GROUPS = {
     "Where it listens, and who may come in": ("host", "port", "keys", "origins"),
-    "Who speaks": ("voice", "voices_folder", "voice_patience_seconds", "max_first_sound_seconds", "look_ahead_seconds"),
+    "Who speaks": (
+        "voice",
+        "voice_slots",
+        "voices_folder",
+        "voice_patience_seconds",
+        "max_first_sound_seconds",
+        "look_ahead_seconds",
+    ),
     "The voice `remote`": ("remote_voice_",),
     "The voice `cosyvoice`": ("cosyvoice_",),
     "What may be attached": ("fetch_urls", "max_attachment", "max_body_bytes"),
