@@ -66,7 +66,7 @@ def _hosts(value: object) -> object:
 def _url(value: object) -> object:
     """Of a collector; empty as if it were not set."""
     if isinstance(value, str) and value and not value.startswith(("http://", "https://")):
-        raise ValueError(f"OTEL_EXPORTER_OTLP_ENDPOINT={value}: write http://HOST:4318 (OTLP over HTTP)")
+        raise ValueError(f"{value!r} is no address of a collector; write http://HOST:4318")
     return value or None
 
 
@@ -89,7 +89,7 @@ def _data_folder() -> Path:
 class Settings(BaseSettings):
     """The gateway's settings. The engine's own options are vLLM's and stay on the command line."""
 
-    model_config = SettingsConfigDict(env_prefix="OLA_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="OLA_", extra="ignore", populate_by_name=True)
 
     host: str = Field(
         default="127.0.0.1",
@@ -207,6 +207,11 @@ class Settings(BaseSettings):
     log_format: Literal["text", "json"] = Field(
         default="text", description="Of log lines: text for people, or one JSON object a line for machines."
     )
+    otlp_endpoint: Annotated[str | None, BeforeValidator(_url)] = Field(
+        default=None,
+        validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT",  # OpenTelemetry's own name
+        description="OTLP/HTTP collector that traces are sent to. Unset, none are made.",
+    )
     shutdown_seconds: float = Field(
         default=20.0,
         ge=0,
@@ -252,13 +257,6 @@ class Settings(BaseSettings):
         return self
 
 
-class StandardSettings(BaseSettings):
-    """What other programs of a deployment are told by the same variables, whose names are not ours."""
-
-    model_config = SettingsConfigDict(extra="ignore")
-
-    otlp_endpoint: Annotated[str | None, BeforeValidator(_url)] = Field(
-        default=None,
-        validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT",
-        description="OTLP/HTTP collector that traces are sent to (OpenTelemetry's variable). Unset, none are made.",
-    )
+def variable(setting: str) -> str:
+    """The environment variable of a setting: ours, or a standard's."""
+    return str(Settings.model_fields[setting].validation_alias or f"OLA_{setting.upper()}")
