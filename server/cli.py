@@ -22,7 +22,7 @@ from server.commands import PROGRAMS, start
 from server.listening import Listening
 from server.processes import Share
 from server.serve_help import ServeHelp
-from server.settings import Settings
+from server.settings import Settings, variable
 from server.sharing import SharedListening
 from server.stopping import Stopping
 from server.welcome import welcome
@@ -219,9 +219,9 @@ def problems(error: ValidationError) -> str:
     """One line for each thing that is wrong with the settings or with vLLM's options."""
     lines = []
     for problem in error.errors(include_input=False, include_context=False, include_url=False):
-        ours = error.title == Settings.__name__ and problem["loc"]
-        setting = f"OLA_{str(problem['loc'][0]).upper().removeprefix('OLA_')}: " if ours else ""
-        lines.append(f"ola serve: {setting}{problem['msg'].removeprefix('Value error, ')}")
+        named = str(problem["loc"][0]) if error.title == Settings.__name__ and problem["loc"] else ""
+        setting = variable(named) if named in Settings.model_fields else named
+        lines.append(f"ola serve: {setting}{': ' * bool(setting)}{problem['msg'].removeprefix('Value error, ')}")
     return "\n".join(lines)
 
 

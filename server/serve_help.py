@@ -13,11 +13,18 @@ from typing import Any
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from server.settings import Settings
+from server.settings import Settings, variable
 
 GROUPS = {
     "Where it listens, and who may come in": ("host", "port", "keys", "origins"),
-    "Who speaks": ("voice", "voices_folder", "voice_patience_seconds", "max_first_sound_seconds", "look_ahead_seconds"),
+    "Who speaks": (
+        "voice",
+        "voice_slots",
+        "voices_folder",
+        "voice_patience_seconds",
+        "max_first_sound_seconds",
+        "look_ahead_seconds",
+    ),
     "The voice `remote`": ("remote_voice_",),
     "The voice `cosyvoice`": ("cosyvoice_",),
     "What may be attached": ("fetch_urls", "max_attachment", "max_body_bytes"),
@@ -77,10 +84,6 @@ def grouped() -> Iterator[tuple[str, list[str]]]:
 def _prefixes(beginnings: Sequence[str]) -> tuple[str, ...]:
     """Those that are no names themselves."""
     return tuple(beginning for beginning in beginnings if beginning not in Settings.model_fields)
-
-
-def variable(name: str) -> str:
-    return f"OLA_{name.upper()}"
 
 
 def default(field: FieldInfo) -> str:

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Voice = Literal["espeak", "remote", "cosyvoice", "workers", "none"]
@@ -209,7 +209,7 @@ class Settings(BaseSettings):
     )
     otlp_endpoint: Annotated[str | None, BeforeValidator(_url)] = Field(
         default=None,
-        validation_alias=AliasChoices("OLA_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+        validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT",  # OpenTelemetry's own name
         description="OTLP/HTTP collector that traces are sent to. Unset, none are made.",
     )
     shutdown_seconds: float = Field(
@@ -255,3 +255,8 @@ class Settings(BaseSettings):
         if self.voice == "remote" and not self.remote_voice_names and not self.remote_voice_imitates:
             raise ValueError("OLA_VOICE=remote needs OLA_REMOTE_VOICE_NAMES, or OLA_REMOTE_VOICE_IMITATES=true")
         return self
+
+
+def variable(setting: str) -> str:
+    """The environment variable of a setting: ours, or a standard's."""
+    return str(Settings.model_fields[setting].validation_alias or f"OLA_{setting.upper()}")

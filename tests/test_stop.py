@@ -24,6 +24,7 @@ def test_nothing_is_left(how: signal.Signals) -> None:
         deadline = perf_counter() + END_SECONDS
         while left := members(process.pid):
             assert perf_counter() < deadline, left
+        assert process.wait() == (0 if how is signal.SIGTERM else -how)
 
 
 def members(group: int) -> list[str]:

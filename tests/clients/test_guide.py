@@ -11,14 +11,14 @@ import anyio
 import pytest
 
 from tests.clients.running import EXAMPLES, ROOT, SEEN, SUM, environment
+from tests.test_documents import code
+
+GUIDE = ROOT / "docs" / "clients.md"
 
 pytestmark = [pytest.mark.engine, pytest.mark.anyio]
 
 
 async def test_the_commands_of_the_guide(demo: str, tmp_path: Path) -> None:
-    guide = (ROOT / "docs" / "clients.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"^```sh\n(.*?)^```", guide, re.M | re.S)
-    assert len(blocks) > 5
     here = tmp_path / "models" / "ola-demo" / "examples"
     shutil.copytree(EXAMPLES, here)
     # The command as it is installed, whatever is installed.
@@ -28,7 +28,7 @@ async def test_the_commands_of_the_guide(demo: str, tmp_path: Path) -> None:
     (programs / "ola").chmod(0o755)
     variables = environment(demo)
     variables["PATH"] = f"{programs}:{variables['PATH']}"
-    script = "set -euo pipefail\n" + "".join(blocks)
+    script = "set -euo pipefail\n" + code(GUIDE, "sh")
     run = await anyio.run_process(["bash", "-c", script], cwd=tmp_path, env=variables, check=False)
     assert run.returncode == 0, run.stderr.decode()
     said = run.stdout.decode()
@@ -50,5 +50,5 @@ def test_every_option_is_in_the_guide_or_explains_itself(capsys: pytest.CaptureF
                 with pytest.raises(SystemExit):
                     start(line[0], line[1:])
                 shown += capsys.readouterr().out
-    guide = (ROOT / "docs" / "clients.md").read_text(encoding="utf-8")
+    guide = GUIDE.read_text(encoding="utf-8")
     assert set(re.findall(r"--[a-z][a-z-]*", guide)) <= set(re.findall(r"--[a-z][a-z-]*", shown))

@@ -46,9 +46,11 @@ def test_the_voice_makes_a_sound_once() -> None:
     assert voice.pcm("Hello.") != voice.pcm("Hallo.")
 
 
-async def test_the_server_takes_the_sessions_of_the_bench() -> None:
+@pytest.mark.parametrize("processes", [1, 2])
+async def test_the_server_takes_the_sessions_of_the_bench(processes: int) -> None:
     session = Session(Talker([], 0.0, interrupts=False))
-    with started("loadtests.scripted", ready=READY) as server:
+    with started("loadtests.scripted", "--api-server-count", str(processes), ready=READY) as server:
+        assert (len(server.with_children()) > processes) == (processes > 1)
         url = f"{server.url.replace('http', 'ws')}/v1/realtime?model=gpt-realtime"
         await session.open(url, framed({"type": "session.update", "session": SESSION}))
         session.close()

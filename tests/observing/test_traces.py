@@ -135,12 +135,12 @@ async def test_without_a_collector_nothing_is_imported() -> None:
     assert not {"tts.otlp", "opentelemetry.exporter", "opentelemetry.sdk.trace.export"} & {*done.split()}
 
 
-def test_where_to_send_is_a_setting_or_the_standards_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_to_send_is_told_by_the_standards_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings().otlp_endpoint is None
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "")
     assert Settings().otlp_endpoint is None
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://standard:4318")
     assert Settings().otlp_endpoint == "http://standard:4318"
-    monkeypatch.setenv("OLA_OTLP_ENDPOINT", "http://ours:4318")
-    assert Settings().otlp_endpoint == "http://ours:4318"
-    monkeypatch.setenv("OLA_OTLP_ENDPOINT", "collector:4318")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318")
     with pytest.raises(ValueError, match="write http://HOST:4318"):
         Settings()

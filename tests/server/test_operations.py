@@ -123,7 +123,7 @@ async def test_the_documentation_lists_what_is_served() -> None:
 
 def test_every_setting_has_a_reason_and_there_are_few() -> None:
     fields: dict[str, Any] = Settings.model_fields
-    assert len(fields) < 30
+    assert len([field for field in fields.values() if field.validation_alias is None]) < 30
     assert all(field.description for field in fields.values())
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from server import cli
-from server.serve_help import default, grouped, readable, settings_help, variable
-from server.settings import Settings
+from server.serve_help import default, grouped, readable, settings_help
+from server.settings import Settings, variable
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 FIELDS = Settings.model_fields
@@ -38,7 +38,7 @@ def test_every_setting_is_in_one_group_with_what_it_is_for() -> None:
 def test_what_it_shows_is_what_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each default, set as it is written there, changes nothing."""
     expected = Settings()
-    shown = dict(re.findall(r"^  (OLA_\w+)=(\S*)", settings_help(), re.M))
+    shown = dict(re.findall(r"^  ([A-Z_]+)=(\S*)", settings_help(), re.M))
     assert set(shown) == {variable(name) for name in FIELDS}
     for name, value in shown.items():
         if value:
@@ -66,7 +66,7 @@ def test_it_is_quick(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_page_lists_every_setting_with_its_default() -> None:
-    rows = dict(re.findall(r"^\| `(OLA_\w+)` \|(.*?)\|", PAGE.read_text(encoding="utf-8"), re.M))
+    rows = dict(re.findall(r"^\| `([A-Z_]+)` \|(.*?)\|", PAGE.read_text(encoding="utf-8"), re.M))
     assert set(rows) == {variable(name) for name in FIELDS}
     for name, field in FIELDS.items():
         assert rows[variable(name)].strip("` ") == (readable(field) or default(field)), name

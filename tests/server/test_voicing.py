@@ -101,12 +101,6 @@ def test_settings_that_do_not_fit_end_the_start_with_a_line(
         Settings()
 
 
-def test_every_setting_is_documented() -> None:
-    documented = DOCUMENTATION.read_text(encoding="utf-8")
-    fields: dict[str, Any] = Settings.model_fields
-    assert [name for name in fields if f"`OLA_{name.upper()}`" not in documented] == []
-
-
 # Speakers
 
 
