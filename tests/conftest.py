@@ -12,6 +12,14 @@ HUB_ID = "ola-serve/golden"
 COMMIT = "0" * 40
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of the processes that share the tests, one takes all that need an engine, so that each is started once; of the
+    others, a module stays together."""
+    for item in items:
+        engine = item.get_closest_marker("engine") or {"demo", "ola"} & {*getattr(item, "fixturenames", ())}
+        item.add_marker(pytest.mark.xdist_group("engine" if engine else item.nodeid.partition("::")[0]))
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
