@@ -111,7 +111,9 @@ async def test_the_oldest_goes_when_there_are_too_many(redis: Any) -> None:
     assert await redis.dbsize() == 3  # two and the index
 
 
-@pytest.mark.parametrize("audio_id", ["", "audio_", "audio_1", "a" * 1000, "ola:voices", f"{new_audio_id()}\n"])
+@pytest.mark.parametrize(
+    "audio_id", ["", "audio_", "audio_1", "a" * 1000, "ola:voices", f"{new_audio_id()}\n"], ids=range(6)
+)
 async def test_what_is_no_id_is_not_looked_for(audio_id: str) -> None:
     async with Redis.from_url(NOBODY) as nobody:
         assert await RedisStore(nobody, 60, 2).transcript(audio_id) is None

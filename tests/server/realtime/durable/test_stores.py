@@ -112,7 +112,7 @@ async def test_a_session_is_its_accounts_alone(stores: list[SessionStore]) -> No
     assert await stores[0].write(hold, Change()) == hold.next()
 
 
-@pytest.mark.parametrize("session_id", ["", "sess_", "sess_1", "x" * 1000, f"{ID}\n", f"{ID}:items"])
+@pytest.mark.parametrize("session_id", ["", "sess_", "sess_1", "x" * 1000, f"{ID}\n", f"{ID}:items"], ids=range(6))
 async def test_what_is_no_id_is_unknown(stores: list[SessionStore], session_id: str) -> None:
     with pytest.raises(UnknownSessionError):
         await stores[0].claim(session_id, ANNA)
