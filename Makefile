@@ -17,9 +17,9 @@ install: .venv/.installed
 serve: install
 	@$(BIN)/ola serve --model $(MODEL) $(ARGS)
 
-# Two processes, one of them for all that needs an engine. One thread each: two threads on a busy core are slower than one.
+# One thread a process: the tests start engines beside themselves, and two threads on a busy core are slower than one.
 test: install
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup $(ARGS)
+	@OMP_NUM_THREADS=1 PYTHON=$(BIN)/python bash tests/halves.sh $(ARGS)
 
 check: install
 	$(BIN)/ruff check .

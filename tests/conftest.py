@@ -1,5 +1,6 @@
 """Fixtures shared by all tests. Async tests are marked `pytest.mark.anyio` and run on asyncio."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,12 +13,19 @@ HUB_ID = "ola-serve/golden"
 COMMIT = "0" * 40
 
 
+def pytest_configure() -> None:
+    """Ctrl-C is a signal again for the processes that tests start: whoever runs the tests in the background ignores
+    it, and they would inherit that."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of the processes that share the tests, one takes all that need an engine, so that each is started once; of the
-    others, a module stays together."""
+    """Whatever uses an engine is marked so: `make test` runs all that in a process of its own."""
     for item in items:
-        engine = item.get_closest_marker("engine") or {"demo", "ola"} & {*getattr(item, "fixturenames", ())}
-        item.add_marker(pytest.mark.xdist_group("engine" if engine else item.nodeid.partition("::")[0]))
+        if {"demo", "ola"} & {*getattr(item, "fixturenames", ())}:
+            item.add_marker("engine")
 
 
 @pytest.fixture(scope="session")

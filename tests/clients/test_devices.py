@@ -19,10 +19,14 @@ _ALSA = """
 pcm.!default {{ type file slave.pcm "null" file "{heard}" infile "{spoken}" format "raw" }}
 pcm.null {{ type null }}
 """
+# Devices that are files do not keep to the time: seconds of sound wait at once.
 _LISTEN = """
 import anyio, sys
 from contextlib import aclosing
-from clients.talk.microphone import STEP, Microphone
+from clients.talk import microphone
+from clients.talk.microphone import Microphone
+
+microphone._WAITING = 10_000
 
 async def main():
     come = b""
