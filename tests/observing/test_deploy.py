@@ -13,6 +13,7 @@ from urllib.request import urlopen
 import pytest
 import yaml
 
+from server.loop_tasks import LoopTasks
 from server.metrics import Metrics
 from tests.observing.exposed import names
 from tts.workers.figures import Figures
@@ -61,7 +62,7 @@ def test_engine_figures_that_are_asked_for_exist(demo: str) -> None:
 def test_the_page_has_every_figure_and_no_other() -> None:
     told = re.findall(r"^\| `(ola_\w+)`", PAGE, re.MULTILINE)
     registries = Metrics().registry, Figures(1).registry
-    families = [family for registry in registries for family in registry.collect()]
+    families = [family for registry in registries for family in registry.collect()] + [*LoopTasks().describe()]
     assert sorted(told) == sorted(family.name + "_total" * (family.type == "counter") for family in families)
 
 
