@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from engine.api import SAMPLE_RATE, Attachment, Engine, Image, Sound
 from server.commands import PROGRAMS, start
+from server.doctor.model import names_no_folder
 from server.listening import Listening
 from server.processes import Share
 from server.serve_help import ServeHelp
@@ -188,7 +189,7 @@ def check_count(count: int, settings: Settings) -> None:
 
 def check_model(model: str) -> None:
     """End with a clear line if the model is not there."""
-    if (Path(model).is_absolute() or model.startswith(".")) and not Path(model).is_dir():
+    if names_no_folder(model):
         sys.exit(f"ola serve: there is no folder {model}")
 
 

@@ -3,11 +3,12 @@ registry."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
+
+from server.settings import counts_together
 
 # Seconds: fine where a listener notices (0.1 to 1), coarse where the answer is late anyway.
 _WAITS = (0.025, 0.05, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
@@ -103,7 +104,7 @@ class Metrics:
     def render(self) -> bytes:
         """Both registries in Prometheus text format 0.0.4. Where several processes serve, what all of them count: of
         those that are asked for a value, what each said when it was last here."""
-        if "PROMETHEUS_MULTIPROC_DIR" in os.environ:  # how prometheus_client is told, when it is imported
+        if counts_together():
             for gauge, value in self._asked:
                 gauge.set(value())
             shared = CollectorRegistry()

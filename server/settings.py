@@ -260,3 +260,9 @@ class Settings(BaseSettings):
 def variable(setting: str) -> str:
     """The environment variable of a setting: ours, or a standard's."""
     return str(Settings.model_fields[setting].validation_alias or f"OLA_{setting.upper()}")
+
+
+def counts_together() -> bool:
+    """Whether several processes count in files that any of them adds up: so prometheus_client is told when it is
+    imported."""
+    return "PROMETHEUS_MULTIPROC_DIR" in os.environ

@@ -52,21 +52,20 @@ def _said(error: OSError | subprocess.SubprocessError) -> str:
 def memory(available: int | None = None) -> Finding:
     """`available` in bytes; None: asks the system."""
     if available is None:
-        available = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") + _cached()
+        available = _available()
     shown = f"{available / GIB:.1f} GiB available"
     if available < _LEAST_MEMORY:
         return warning("memory", shown, "Close programs, or give the engine less: VLLM_CPU_KVCACHE_SPACE=1 (in GiB)")
     return ok("memory", shown)
 
 
-def _cached() -> int:
-    """What the system would give back."""
+def _available() -> int:
+    """With what the system would give back; where it does not say so, what is free."""
     try:
         with open("/proc/meminfo") as lines:
-            found = {name: int(value.split()[0]) for name, value in (line.split(":") for line in lines)}
-    except OSError:
-        return 0
-    return 1024 * max(0, found.get("MemAvailable", 0) - found.get("MemFree", 0))
+            return next(1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration):
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def open_files(limit: int | None = None) -> Finding:

@@ -16,6 +16,11 @@ def downloads() -> Path:
     return Path(HF_HUB_CACHE)
 
 
+def names_no_folder(name: str) -> bool:
+    """Whether it is a path, and no hub id, and nothing is there."""
+    return (Path(name).is_absolute() or name.startswith(".")) and not Path(name).is_dir()
+
+
 def model(name: str) -> Finding:
     """`name`: a folder or a hub id, as `ola serve --model` takes it."""
     try:
@@ -23,7 +28,7 @@ def model(name: str) -> Finding:
         from engine.preflight import NotDownloadedError, check_checkpoint
     except ImportError as error:
         return broken("model", f"not looked at: {error}", "pip install 'ola-serve[gpu]' or 'ola-serve[cpu]'")
-    if (Path(name).is_absolute() or name.startswith(".")) and not Path(name).is_dir():
+    if names_no_folder(name):
         return broken("model", f"there is no folder {name}", "Write the folder of a checkpoint, or a hub id")
     try:
         kind = check_checkpoint(name)
