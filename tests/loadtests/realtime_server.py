@@ -10,15 +10,35 @@ import base64
 import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import Any
 
 import numpy as np
-from websockets.asyncio.server import ServerConnection, serve
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.http11 import Request, Response
 
 from loadtests.turns import WINDOW_MS
 from tts.voice import WIRE_RATE
 
 _LOUD = 1000
+
+
+def address(server: Server) -> str:
+    return f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+@asynccontextmanager
+async def refusing() -> AsyncGenerator[str]:
+    """The address of a server that lets nobody in: 429, `too many`."""
+
+    async def nobody(_: ServerConnection) -> None:
+        raise AssertionError
+
+    def refuse(connection: ServerConnection, _: Request) -> Response:
+        return connection.respond(HTTPStatus.TOO_MANY_REQUESTS, "too many")
+
+    async with serve(nobody, "127.0.0.1", 0, process_request=refuse) as server:
+        yield address(server)
 
 
 class RealtimeServer:
@@ -33,7 +53,7 @@ class RealtimeServer:
     async def serving(self) -> AsyncGenerator[str]:
         """Its address."""
         async with serve(self._session, "127.0.0.1", 0) as server:
-            yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            yield address(server)
 
     async def _session(self, connection: ServerConnection) -> None:
         clock, spoke, speaking, answering = 0, 0, False, asyncio.create_task(asyncio.sleep(0))

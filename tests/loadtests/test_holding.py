@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from http import HTTPStatus
 from time import time
 
 import anyio
@@ -11,7 +10,6 @@ import numpy as np
 import pytest
 from anyio.to_thread import run_sync
 from websockets.asyncio.server import ServerConnection, serve
-from websockets.http11 import Request, Response
 
 from loadtests.talker import recording
 from loadtests.talking import Sent
@@ -20,7 +18,7 @@ from loadtests.users.conversation import Conversation
 from loadtests.users.holding import SESSION, hold
 from loadtests.users.watchwords import Lent, Verdict, sums
 from loadtests.wire import WireError, framed
-from tests.loadtests.realtime_server import RealtimeServer
+from tests.loadtests.realtime_server import RealtimeServer, address, refusing
 from tts.voice import WIRE_RATE
 
 pytestmark = pytest.mark.anyio
@@ -64,21 +62,15 @@ async def test_a_server_that_hangs_up_is_told_of() -> None:
 
     for handler, why in ((short, "1011.*no more"), (wrong, "no_such_voice")):
         async with serve(handler, "127.0.0.1", 0) as server:
-            url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            url = address(server)
             with pytest.raises(WireError, match=why):
                 await run_sync(hold, url, conversation(), Sent())
 
 
 async def test_a_refusal_says_why() -> None:
-    async def nobody(_: ServerConnection) -> None:
-        raise AssertionError
-
-    def refuse(connection: ServerConnection, _: Request) -> Response:
-        return connection.respond(HTTPStatus.TOO_MANY_REQUESTS, "too many")
-
-    async with serve(nobody, "127.0.0.1", 0, process_request=refuse) as server:
+    async with refusing() as url:
         with pytest.raises(WireError, match="429 too many"):
-            await run_sync(BlockingWire, f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}", 5.0)
+            await run_sync(BlockingWire, url, 5.0)
 
 
 async def test_the_wire_keeps_what_came_with_the_handshake_and_answers_pings() -> None:
@@ -103,6 +95,6 @@ async def test_the_wire_keeps_what_came_with_the_handshake_and_answers_pings() -
 
     async with serve(talk, "127.0.0.1", 0) as server:
         with anyio.fail_after(10):
-            said = await run_sync(listen, f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+            said = await run_sync(listen, address(server))
     assert heard == ['{"type": "x"}']
     assert said == [b'"at once"', b"x" * 70_000]

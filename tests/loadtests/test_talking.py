@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import os
 from base64 import b64encode
-from http import HTTPStatus
 from typing import Any
 
 import anyio
 import numpy as np
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
-from websockets.http11 import Request, Response
 
 from loadtests.talking import Sent, measure
 from loadtests.turns import Turn, silence, stages, wait
 from loadtests.wire import WireError, connected, framed
-from tests.loadtests.realtime_server import RealtimeServer
+from tests.loadtests.realtime_server import RealtimeServer, address, refusing
 from tts.voice import WIRE_RATE
 
 pytestmark = pytest.mark.anyio
@@ -59,7 +57,7 @@ async def test_a_session_that_the_server_ends_is_told_of() -> None:
         await connection.close(1011, "no more")
 
     async with serve(short, "127.0.0.1", 0) as server:
-        url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        url = address(server)
         given = await measure(url, recordings=[[SAID]], interrupts=False, **TALK)
     (why,) = given["ended"]
     assert "1011" in why
@@ -67,15 +65,9 @@ async def test_a_session_that_the_server_ends_is_told_of() -> None:
 
 
 async def test_a_refusal_says_why() -> None:
-    async def nobody(_: ServerConnection) -> None:
-        raise AssertionError
-
-    def refuse(connection: ServerConnection, _: Request) -> Response:
-        return connection.respond(HTTPStatus.TOO_MANY_REQUESTS, "too many")
-
-    async with serve(nobody, "127.0.0.1", 0, process_request=refuse) as server:
+    async with refusing() as url:
         with pytest.raises(WireError, match="429 too many"):
-            await connected(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}", lambda *_: None)
+            await connected(url, lambda *_: None)
 
 
 async def test_the_wire_carries_what_was_made_before_and_answers_pings() -> None:
@@ -95,7 +87,7 @@ async def test_the_wire_carries_what_was_made_before_and_answers_pings() -> None
         answered.set()
 
     async with serve(talk, "127.0.0.1", 0) as server:
-        wire = await connected(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}", hear)
+        wire = await connected(address(server), hear)
         for _ in range(2):
             wire.send(framed({"type": "x", "audio": "y" * 200}))
         with anyio.fail_after(5):
