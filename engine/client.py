@@ -12,6 +12,7 @@ from functools import partial
 from time import time
 from typing import Any
 
+from anyio.lowlevel import checkpoint_if_cancelled
 from starlette.datastructures import State
 from starlette.requests import Request
 from vllm.config import ModelConfig
@@ -244,6 +245,9 @@ class VllmEngine:
             answer = await start()
         except BaseException as error:
             self._forget(table)
+            # vLLM's asyncio.gather loses what anyio writes into a cancellation to know it for its own, and what anyio
+            # does not know ends more than it should: all of a session for one of its requests. So it is cancelled anew.
+            await checkpoint_if_cancelled()
             if isinstance(error, EngineDeadError):
                 raise EngineError("The engine has stopped.", status=503, type="service_unavailable_error") from error
             if not isinstance(error, Exception):
@@ -254,6 +258,7 @@ class VllmEngine:
             TABLE.reset(token)
         if isinstance(answer, ErrorResponse):
             self._forget(table)
+            await checkpoint_if_cancelled()  # to whom vLLM answers that the client has gone
             raise refused(answer)
         return answer
 

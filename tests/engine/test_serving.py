@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
 import numpy as np
 import pytest
+from anyio.lowlevel import checkpoint
 from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionRequest
 from vllm.entrypoints.openai.responses.protocol import ResponsesRequest
 
@@ -201,6 +203,30 @@ async def test_control_tokens_that_users_write_are_text(engine: VllmEngine, core
     assert hostile_chat == chat != []
     assert hostile_responses == responses != []
     assert text in tokenizer.decode(core.prompts[2]["prompt_token_ids"])
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_who_is_cancelled_is_cancelled_alone(engine: VllmEngine, core: ScriptedCore, stream: bool) -> None:
+    heard = Sound(np.zeros(16_000, dtype=np.float32), "a sound")
+    request = {"messages": [{"role": "user", "content": [heard]}], "max_tokens": 1}
+
+    async def ask(scope: anyio.CancelScope) -> None:
+        with scope:
+            if stream:
+                async for _ in engine.stream_chat(request):
+                    pass
+            else:
+                await engine.chat(request)
+
+    for moments in range(60):  # somewhere among them it is between vLLM's steps
+        async with anyio.create_task_group() as session:
+            asking = anyio.CancelScope()
+            session.start_soon(ask, asking)
+            for _ in range(moments):
+                await checkpoint()
+            asking.cancel()
+            await anyio.sleep(0.01)  # where it ends if the group was cancelled as a whole
+        assert not session.cancel_scope.cancel_called
 
 
 async def test_what_users_write_is_no_attachment(engine: VllmEngine, core: ScriptedCore) -> None:
