@@ -14,7 +14,6 @@ from functools import cache
 from typing import Any
 
 import anyio
-import uvloop
 
 from loadtests.servers import HOST
 from loadtests.speech import FIRST_CHUNK, REAL_TIME_FACTOR, TOKENS_PER_SECOND, tokens
@@ -92,7 +91,8 @@ def main() -> None:
 
 def serve(share: Share | None, listener: socket.socket) -> None:
     """As one of several processes, or alone."""
-    uvloop.run(_serve(share, listener))
+    # As the real one (`server.cli`).
+    anyio.run(_serve, share, listener, backend_options={"use_uvloop": True})
 
 
 async def _serve(share: Share | None, listener: socket.socket) -> None:

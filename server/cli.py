@@ -13,8 +13,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import numpy as np
-import uvloop
 from pydantic import ValidationError
 
 from engine.api import SAMPLE_RATE, Attachment, Engine, Image, Sound
@@ -111,7 +111,8 @@ def serve_here(
     from tts.voice import VoiceError
 
     try:
-        uvloop.run(run(settings, parsed, listener, share, connection))
+        # Not uvloop.run: anyio would look what loop it is on at every step of a task, which is 5 % of a busy server.
+        anyio.run(run, settings, parsed, listener, share, connection, backend_options={"use_uvloop": True})
     except ValidationError as error:  # how vLLM reports a model or an option that it cannot take
         sys.exit(problems(error))
     except (VoicingError, VoiceError, RegistryError, KeysError, StoreError, TracingError) as error:

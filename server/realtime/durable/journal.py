@@ -15,15 +15,16 @@ class Journal:
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
         self._events: deque[Noted] = deque()
-        self._size = 0
+        self.size = 0
+        """Bytes of them."""
 
     def append(self, events: Iterable[Noted]) -> None:
         """The oldest go if there are too many, or too large ones."""
         for event in events:
             self._events.append(event)
-            self._size += event.size
-        while len(self._events) > self._bounds.events or self._size > self._bounds.event_bytes:
-            self._size -= self._events.popleft().size
+            self.size += event.size
+        while len(self._events) > self._bounds.events or self.size > self._bounds.event_bytes:
+            self.size -= self._events.popleft().size
 
     def last(self, number: int) -> list[Noted]:
         """So many of them, if there are."""

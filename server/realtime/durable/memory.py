@@ -144,11 +144,16 @@ class MemorySessions:
 
     def _make_room(self) -> None:
         waiting = {session_id: session for session_id, session in self._sessions.items() if session.waits}
-        size = sum(session.size for session in waiting.values())
+        size = sum(map(_held_for, waiting.values()))
         while len(waiting) > self.bounds.waiting or size > self.bounds.waiting_bytes:
             oldest = next(iter(waiting))
-            size -= waiting.pop(oldest).size
+            size -= _held_for(waiting.pop(oldest))
             del self._sessions[oldest]
+
+
+def _held_for(session: _Session) -> int:
+    """All its bytes."""
+    return session.size + session.journal.size
 
 
 def whole(kept: Kept, events: Sequence[Noted]) -> Change:

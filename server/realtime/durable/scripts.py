@@ -80,11 +80,11 @@ local owner, epoch = unpack(redis.call('HMGET', KEYS[1], 'owner', 'epoch'))
 if owner ~= ARGV[1] or epoch ~= ARGV[2] then return -1 end
 redis.call('HSET', KEYS[1], 'waits', 1, 'epoch', epoch + 1)
 for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, ARGV[3]) end
-local size = redis.call('HGET', KEYS[1], 'items')
+local size = redis.call('HGET', KEYS[1], 'items') + (redis.call('HGET', KEYS[1], 'events') or 0)
 return size + redis.call('HSTRLEN', KEYS[1], 'config') + redis.call('HSTRLEN', KEYS[1], 'state')
 """
 """The session waits from now on, and its holder holds it no more. Keys and arguments as for `RENEW`. Returns its bytes,
-or -1: it is another's."""
+its events among them, or -1: it is another's."""
 
 CLAIM = """
 local owner, revision = unpack(redis.call('HMGET', KEYS[1], 'owner', 'revision'))

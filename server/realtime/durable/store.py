@@ -56,6 +56,7 @@ class Bounds:
     """Sessions without a connection; those that have waited longest go first. Those with one are bounded by the
     connections that a server takes."""
     waiting_bytes: int = 512 * 2**20
+    """Of all that is kept of them, events too."""
 
 
 @dataclass(frozen=True, slots=True)

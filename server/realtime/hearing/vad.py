@@ -30,9 +30,10 @@ _STATE = 128
 """Width of each of the two halves of the model's memory."""
 _STEPS = 8
 """Windows of one caller in a row before others are let in: a few milliseconds, however much one session appends."""
-_APART = 0.005
+_APART = 0.015
 """Seconds between the beginnings of two rounds: with many sessions each round hears more, for little more than one
-window costs; who is alone never waits."""
+window costs; who is alone never waits. 50 sessions take a third less of the processor than with 5 ms, and 20 ms gain no
+more."""
 _MUTE_LEVEL = -85.0
 """dB of full scale: nothing, or a last bit that flickers. Every room is louder."""
 _MUTED = 16

@@ -219,11 +219,13 @@ async def test_the_last_events_are_known(kind: str, url: str, bounds: Bounds) ->
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("bounds", [Bounds(waiting=2), Bounds(waiting_bytes=2 * len(b"{}{}one"))])
+@pytest.mark.parametrize(
+    "bounds", [Bounds(waiting=2), Bounds(waiting_bytes=2 * (len(b"{}{}one") + noted("1")[0].size))]
+)
 async def test_who_has_waited_longest_goes_first(kind: str, url: str, bounds: Bounds) -> None:
     async with two_of(kind, url, bounds) as (store, other):
         ids = [new_session_id() for _ in range(6)]
-        holds = [await store.replace(Hold(name, ANNA), Kept({}, [("a", b"one")])) for name in ids]
+        holds = [await store.replace(Hold(name, ANNA), Kept({}, [("a", b"one")]), noted("1")) for name in ids]
         await store.release(holds[0])
         await store.release(holds[1])
         again = (await other.claim(ids[0], ANNA)).hold
