@@ -25,6 +25,7 @@ from tts.plan import CHARS_PER_SECOND, Planner, Unit
 from tts.pool import Clock, Pool, Worker
 from tts.scripts import spoken_length
 from tts.voice import WIRE_RATE, InstructedVoice, Voice, VoiceError
+from tts.wake import Wake
 
 _SAMPLE_BYTES = 2
 _AT_ONCE = 2
@@ -103,16 +104,16 @@ class Answer:
         self._at = 0  # samples taken
         self._gain = 1.0
         self._dry_at: float | None = None  # when a listener who plays what was taken has nothing more to hear
-        self._news = anyio.Event()
+        self._news = Wake()
 
     async def read(self, text: AsyncIterable[str]) -> None:
         """Feed the planner until `text` ends."""
         async for piece in text:
             self._read_at = self._read_at or self._clock()
             self._planner.feed(piece, self._clock())
-            self._tell()
+            self._news.up()
         self._planner.end(self._clock())
-        self._tell()
+        self._news.up()
 
     async def dispatch(self, group: TaskGroup) -> None:
         """Begin units in `group` as long as there are any. What goes into one is decided when a worker is free."""
@@ -131,9 +132,9 @@ class Answer:
                 begun = True
                 self._observer.first_unit(asked - self._read_at)
             group.start_soon(self._make, part, worker, name="unit")
-            self._tell()
+            self._news.up()
         self._planned = True
-        self._tell()
+        self._news.up()
 
     async def _line_up(self) -> Worker:
         if self._pool.full:
@@ -159,7 +160,7 @@ class Answer:
                     self._gain = gain_of(chunk)
                     await self._until_it_can_go_on()
                 part.waiting -= len(chunk) // _SAMPLE_BYTES
-                self._tell()
+                self._news.up()
                 yield self._taken(amplified(chunk, self._gain), part.stages(made_at))
             yield Ended(self._at) if part.error is None else Skipped(self._at, part.error)
             pause = self._pause(part.unit) if self._at > begun else b""
@@ -203,11 +204,6 @@ class Answer:
     def _pause(self, unit: Unit) -> bytes:
         return bytes(_SAMPLE_BYTES * round(unit.pause / self._manner.speed * WIRE_RATE))
 
-    def _tell(self) -> None:
-        """Wake whoever waits for a change; each looks for itself whether it is his."""
-        self._news.set()
-        self._news = anyio.Event()
-
     async def _something_to_say(self) -> bool:
         """Wait until there is a unit to begin; False: there will be none."""
         while True:
@@ -243,7 +239,7 @@ class Answer:
             with self._observer.unit(part.begun - part.asked) as unit:
                 await self._spoken_by(worker, part, unit)
         part.over = True
-        self._tell()
+        self._news.up()
 
     async def _spoken_by(self, worker: Worker, part: _Part, unit: UnitObserver) -> None:
         """Have this worker speak it; if that fails, another one, without what was made before."""
@@ -259,7 +255,7 @@ class Answer:
             if held is not None:
                 self._pool.release(held, failed=part.error is not None)
             part.over = True
-            self._tell()
+            self._news.up()
 
     async def _attempt(self, part: _Part, worker: Worker, unit: UnitObserver) -> bool:
         part.error = None
@@ -303,7 +299,7 @@ class Answer:
             part.chunks.append((new, self._clock()))
             part.made += len(new) // _SAMPLE_BYTES
             part.waiting += len(new) // _SAMPLE_BYTES
-            self._tell()
+            self._news.up()
         return len(pcm) // _SAMPLE_BYTES
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator
 
-import anyio
+from tts.wake import Wake
 
 _PIECE = 400
 """Characters handed over at a time."""
@@ -22,7 +22,7 @@ class PacedText:
 
     def __init__(self, text: str = "") -> None:
         self._rest, self._ahead, self._ended = text, 0, False
-        self._news = anyio.Event()
+        self._news = Wake()
 
     @property
     def waiting(self) -> int:
@@ -32,17 +32,17 @@ class PacedText:
     def append(self, text: str) -> None:
         """Let the text go on."""
         self._rest += text
-        self._tell()
+        self._news.up()
 
     def end(self) -> None:
         """No more text comes."""
         self._ended = True
-        self._tell()
+        self._news.up()
 
     def begun(self, text: str) -> None:
         """A unit of this text is being said (`tts.events.Begun.text`)."""
         self._ahead -= _ink(text)
-        self._tell()
+        self._news.up()
 
     async def pieces(self) -> AsyncGenerator[str, None]:
         """The text in order, in pieces of any size; waits while the voice is far behind."""
@@ -56,10 +56,6 @@ class PacedText:
                 return
             else:
                 await self._news.wait()
-
-    def _tell(self) -> None:
-        self._news.set()
-        self._news = anyio.Event()
 
 
 def _cut(text: str) -> int:

@@ -25,6 +25,7 @@ from server.errors import FieldError, RequestError, describe
 from server.parts import Parts
 from tts.events import Begun, Ended, Skipped
 from tts.voice import VoiceError
+from tts.wake import Wake
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ class _Connection:
         """Why the session ends, unless the client ends it."""
         self._code, self._reason = 1000, ""
         self._cancelled: list[str] | None = None
-        self._ended = anyio.Event()
+        self._ended = Wake()
 
     async def run(self) -> None:
         """Serve until the client leaves or is idle. Cancelling it stops the voice.
@@ -135,7 +136,7 @@ class _Connection:
         ids = self._session.cancel()
         if self._saying is None:
             self._answer({"type": "input_text.cancelled", "speech_ids": ids})
-            self._tell_ended()
+            self._ended.up()
         else:  # the one who speaks says so when he has stopped
             self._cancelled = (self._cancelled or []) + ids
             self._saying.cancel()
@@ -164,11 +165,7 @@ class _Connection:
             if self._cancelled is not None:
                 ids, self._cancelled = self._cancelled, None
                 await self._send({"type": "input_text.cancelled", "speech_ids": ids})
-            self._tell_ended()
-
-    def _tell_ended(self) -> None:
-        self._ended.set()
-        self._ended = anyio.Event()
+            self._ended.up()
 
     async def _say(self, speech: Speech) -> None:
         mark, begun = {"speech_id": speech.id}, [perf_counter()]

@@ -28,6 +28,7 @@ from server.realtime.turn_config import SemanticVad
 from server.realtime.turn_sound import Samples, spoken_part
 from server.realtime.turns import IdleTimeout, Paused, Resumed, Started, Stopped, TurnEvent
 from server.realtime.written_down import WrittenDown
+from tts.wake import Wake
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ class UserTurns:
         self._judging = anyio.CancelScope()
         self._weighing, self._weighed = 0, anyio.Lock()
         """Turns of which it is not known yet whether they were any, and whose turn it is to be known."""
-        self._news = anyio.Event()
+        self._news = Wake()
 
     @property
     def underway(self) -> bool:
@@ -101,7 +102,7 @@ class UserTurns:
         self._judging.cancel()
         self._answers.interrupted = None
         self._add(new_id("item") if turn is None else turn.item_id, self._ear.commit())
-        self._ended()
+        self._news.up()
 
     def clear(self) -> None:
         """The client drops what it sent."""
@@ -110,7 +111,7 @@ class UserTurns:
         self._answers.interrupted = None
         self._ear.clear()
         self._shared.emit("input_audio_buffer.cleared")
-        self._ended()
+        self._news.up()
 
     def _take(self, event: TurnEvent) -> None:
         try:
@@ -191,7 +192,7 @@ class UserTurns:
             self._add(turn.item_id, samples)
             if answers:
                 self._answer()
-        self._ended()
+        self._news.up()
 
     async def _weigh(self, turn: _Turn, samples: Samples, answers: bool) -> None:
         """Whether an answer gave way to words, or to a cough: then it goes on, unless somebody speaks again."""
@@ -211,7 +212,7 @@ class UserTurns:
                     self._answers.resume(self._answers.interrupted)
             except RequestError as error:
                 emit_error(self._shared.emit, error)
-            self._ended()
+            self._news.up()
 
     async def _words_of(self, samples: Samples) -> str:
         """Whatever cannot be written down is taken for words."""
@@ -219,10 +220,6 @@ class UserTurns:
             return await self._written.words_of(samples)
         except EngineError:
             return "?"
-
-    def _ended(self) -> None:
-        self._news.set()
-        self._news = anyio.Event()
 
     def _idle(self, event: IdleTimeout) -> None:
         item_id = new_id("item")

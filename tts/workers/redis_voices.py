@@ -22,6 +22,7 @@ from redis.exceptions import RedisError
 from tts.background import background
 from tts.recorded import Recorded
 from tts.voice import WIRE_RATE, Voice, VoiceError
+from tts.wake import Wake
 from tts.workers import keys
 from tts.workers.job import Job, Offer
 from tts.workers.roster import Roster
@@ -99,7 +100,7 @@ class RedisFleet:
         self._entries: dict[str, bytes] = {}  # by unit, of those that were asked for
         self._given_up: OrderedDict[Job, str] = OrderedDict()
         self._heard_until = b"0-0"
-        self._news = anyio.Event()
+        self._news = Wake()
         self._running = False
 
     def voices(self) -> list[Voice]:
@@ -291,8 +292,7 @@ class RedisFleet:
         for name, languages in offer.voices:
             if name not in self._voices:
                 self._voices[name] = RedisVoice(self, name, languages, queue)
-        self._news.set()
-        self._news = anyio.Event()
+        self._news.up()
         return True
 
     def _count_slots(self) -> None:
