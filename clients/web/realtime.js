@@ -20,10 +20,14 @@ export class Session {
     this.#socket = socket;
   }
 
-  /** Events go to `take`, in order; `closed(words)` is called once, with "" if it was we who closed. */
+  /** Events go to `take`, in order; `closed(words, again)` is called once, with "" if it was we who closed. `again`:
+   * nobody meant it, and another session may be had. */
   begin(take, closed) {
     this.#socket.onmessage = ({ data }) => take(JSON.parse(data));
-    this.#socket.onclose = ({ code, reason }) => closed(code === 1000 ? "" : ending(code, reason));
+    this.#socket.onclose = ({ code, reason }) => {
+      const meant = code === 1000 || code === 1008 || reason in ENDINGS;
+      closed(code === 1000 ? "" : ending(reason), !meant);
+    };
   }
 
   send(type, fields = {}) {
@@ -47,6 +51,6 @@ const ENDINGS = {
   client_too_slow: "This connection is too slow for speech.",
 };
 
-function ending(code, reason) {
+function ending(reason) {
   return ENDINGS[reason] ?? (reason || "The connection to the server was lost.");
 }

@@ -10,6 +10,7 @@ import { Speech } from "./speech.js";
 const SILENCE_MS = 500; // that ends a turn
 const SURE_MS = 150; // what the server's idea of what was heard may be off before it is told
 const FRAME_MS = 1000; // between two pictures while the user speaks
+const AGAIN_MS = [0, 500, 1000, 2000, 4000, 8000]; // before a lost session is opened again
 
 export class Talk {
   /** "off", "connecting", "listening", "hearing", "thinking" or "speaking". */
@@ -45,7 +46,7 @@ export class Talk {
   }
 
   /** Open a session that goes on with the conversation. Throws an Error with words for the user. */
-  async start() {
+  async start({ muted = false } = {}) {
     this.#opening = new Promise((resolve) => (this.#opened = resolve));
     this.#become("connecting");
     try {
@@ -56,14 +57,14 @@ export class Talk {
       this.end();
       throw error;
     }
-    this.#session.begin((event) => this.#take(event), (words) => this.#lost(words));
+    this.#session.begin((event) => this.#take(event), (words, again) => this.#lost(words, again));
     for (const earlier of this.conversation.items()) this.#session.send("conversation.item.create", { item: earlier });
     this.#sent = 0;
     this.#microphone = new Microphone();
     await this.#microphone.begin((pcm) => this.#speak(pcm));
     this.#become("listening");
     this.#opened();
-    await this.unmute();
+    if (!muted) await this.unmute();
   }
 
   /** Hang up. */
@@ -141,9 +142,21 @@ export class Talk {
     this.changed();
   }
 
-  #lost(words) {
+  /** The conversation goes on in another session if one can be had: a server that stops for a restart has a successor. */
+  async #lost(words, again) {
     if (!this.#session) return;
+    const { muted } = this;
     this.end();
+    for (const wait of again ? AGAIN_MS : []) {
+      this.#become("connecting");
+      await new Promise((resolve) => setTimeout(resolve, wait));
+      if (!this.isOn) return; // the user has hung up
+      try {
+        return await this.start({ muted });
+      } catch (error) {
+        if (this.isOn) return this.failed(error.message); // there is a session, but no microphone
+      }
+    }
     if (words) this.failed(words);
   }
 

@@ -28,6 +28,15 @@ pytestmark = [pytest.mark.engine, pytest.mark.anyio, needs_chromium]
 
 ASKED, ANSWER = "What is three plus four?", "Three plus four is seven."
 COUNT = "Count to twenty."
+SOCKETS = """
+window.sockets = [];
+window.WebSocket = class extends WebSocket {
+  constructor(...given) {
+    super(...given);
+    sockets.push(this);
+  }
+};
+"""
 
 
 @pytest.fixture
@@ -88,6 +97,29 @@ async def test_who_speaks_over_an_answer_ends_it(demo: str, question: Path) -> N
         await expect(visit.answers).to_have_count(0)
     # While the question was asked, and until it was answered; no pause between two words is as long.
     assert longest_silence(sound) > WIRE_RATE
+
+
+async def test_a_lost_session_is_followed_by_another(demo: str) -> None:
+    async with visiting(demo, before=REFUSED_ONCE + SOCKETS) as visit:
+        await visit.button("Talk").click()
+        await visit.ask("What is two plus three?")
+        await visit.until("speaking")
+        await visit.until("listening")
+        created = said_into(visit.page, "conversation.item.create")
+        await visit.page.evaluate("sockets.at(-1).close(4000)")
+        await visit.until("connecting")
+        await visit.until("listening")
+        assert ["two plus three" in created[0], "five" in created[1]] == [True, True]
+        await expect(visit.find("state")).to_have_text("Muted")  # as it was
+        await visit.ask("What is three plus four?")
+        await visit.until("speaking")
+        await visit.until("listening")
+        await expect(visit.answers.last.locator(".text")).to_contain_text("seven")
+        await visit.page.route("**/v1/realtime/client_secrets", lambda route: route.abort("connectionrefused"))
+        await visit.page.evaluate("sockets.at(-1).close(4000)")
+        await visit.until("connecting")
+        await visit.button("End").click()
+        await visit.until("off")
 
 
 async def test_an_answer_is_stopped_by_a_key_and_what_was_heard_is_told(demo: str) -> None:
