@@ -46,17 +46,31 @@ export class Talk {
   }
 
   /** Open a session that goes on with the conversation. Throws an Error with words for the user. */
-  async start({ muted = false } = {}) {
-    this.#opening = new Promise((resolve) => (this.#opened = resolve));
-    this.#become("connecting");
+  async start() {
+    const opening = this.#ring();
     try {
-      const session = await Session.open(this.api, this.#asked());
-      if (!this.isOn) return session.close(); // the user did not wait
-      this.#session = session;
+      return await this.#open(opening);
     } catch (error) {
-      this.end();
+      if (this.#waitsFor(opening)) this.end();
       throw error;
     }
+  }
+
+  #ring() {
+    this.#opening = new Promise((resolve) => (this.#opened = resolve));
+    this.#become("connecting");
+    return this.#opening;
+  }
+
+  /** Whether the user has neither hung up nor begun anew, and there is no session yet. */
+  #waitsFor(opening) {
+    return this.state === "connecting" && this.#opening === opening;
+  }
+
+  async #open(opening, { muted = false } = {}) {
+    const session = await Session.open(this.api, this.#asked());
+    if (!this.#waitsFor(opening)) return session.close();
+    this.#session = session;
     this.#session.begin((event) => this.#take(event), (words, again) => this.#lost(words, again));
     for (const earlier of this.conversation.items()) this.#session.send("conversation.item.create", { item: earlier });
     this.#sent = 0;
@@ -147,17 +161,20 @@ export class Talk {
     if (!this.#session) return;
     const { muted } = this;
     this.end();
-    for (const wait of again ? AGAIN_MS : []) {
-      this.#become("connecting");
+    if (!again) return words && this.failed(words);
+    const opening = this.#ring();
+    for (const wait of AGAIN_MS) {
       await new Promise((resolve) => setTimeout(resolve, wait));
-      if (!this.isOn) return; // the user has hung up
+      if (!this.#waitsFor(opening)) return;
       try {
-        return await this.start({ muted });
+        return await this.#open(opening, { muted });
       } catch (error) {
-        if (this.isOn) return this.failed(error.message); // there is a session, but no microphone
+        if (this.#session) return this.failed(error.message); // there is a session, but no microphone
       }
     }
-    if (words) this.failed(words);
+    if (!this.#waitsFor(opening)) return;
+    this.end();
+    this.failed(words);
   }
 
   #take(event) {

@@ -118,8 +118,27 @@ async def test_a_lost_session_is_followed_by_another(demo: str) -> None:
         await visit.page.route("**/v1/realtime/client_secrets", lambda route: route.abort("connectionrefused"))
         await visit.page.evaluate("sockets.at(-1).close(4000)")
         await visit.until("connecting")
+        await visit.ask("What is two plus two?")  # waits for the session
+        await visit.page.unroute("**/v1/realtime/client_secrets")
+        await visit.until("speaking")
+        await visit.until("listening")
+        await expect(visit.answers.last.locator(".text")).to_contain_text("four")
+
+
+async def test_who_hangs_up_and_talks_again_has_one_session(demo: str) -> None:
+    async with visiting(demo, before=REFUSED_ONCE + SOCKETS) as visit:
+        await visit.button("Talk").click()
+        await visit.until("listening")
+        await visit.page.route("**/v1/realtime/client_secrets", lambda route: route.abort("connectionrefused"))
+        await visit.page.evaluate("sockets.at(-1).close(4000)")
+        await visit.until("connecting")
         await visit.button("End").click()
         await visit.until("off")
+        await visit.page.unroute("**/v1/realtime/client_secrets")
+        await visit.button("Talk").click()
+        await visit.until("listening")
+        await visit.page.wait_for_timeout(3000)  # longer than the lost one would have waited
+        assert await visit.page.evaluate("sockets.filter(({ readyState }) => readyState === 1).length") == 1
 
 
 async def test_an_answer_is_stopped_by_a_key_and_what_was_heard_is_told(demo: str) -> None:

@@ -39,6 +39,11 @@ class _Session:
     def size(self) -> int:
         return len(self.config) + len(self.state) + sum(map(len, self.items.values()))
 
+    @property
+    def held(self) -> int:
+        """Bytes of all that is kept, its events too."""
+        return self.size + self.journal.size
+
     def take(self, change: Change) -> None:
         if change.config is not None:
             self.config = packed(change.config)
@@ -144,16 +149,11 @@ class MemorySessions:
 
     def _make_room(self) -> None:
         waiting = {session_id: session for session_id, session in self._sessions.items() if session.waits}
-        size = sum(map(_held_for, waiting.values()))
+        size = sum(session.held for session in waiting.values())
         while len(waiting) > self.bounds.waiting or size > self.bounds.waiting_bytes:
             oldest = next(iter(waiting))
-            size -= _held_for(waiting.pop(oldest))
+            size -= waiting.pop(oldest).held
             del self._sessions[oldest]
-
-
-def _held_for(session: _Session) -> int:
-    """All its bytes."""
-    return session.size + session.journal.size
 
 
 def whole(kept: Kept, events: Sequence[Noted]) -> Change:
