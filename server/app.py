@@ -60,18 +60,11 @@ def create_app(
     The app's lifespan starts the speaker, and closes it and what fetches and decodes attachments. The engine stays the
     caller's to close.
     """
-    limits = MediaLimits(max_parts=settings.max_attachments, max_bytes=settings.max_attachment_bytes)
     access = access or Access()
-    hosts = settings.fetch_urls if isinstance(settings.fetch_urls, tuple) else ()
-    fetch = UrlFetcher(FetchLimits(limits.max_bytes, hosts=frozenset(hosts))) if settings.fetch_urls else None
-    metrics = Metrics()
-    attachments = Attachments(
-        limits,
-        fetch,
-        engine.fits,
-        modalities=engine.modalities,
-        figures=MediaFigures(metrics),
-    )
+    limits = MediaLimits(max_parts=settings.max_attachments, max_bytes=settings.max_attachment_bytes)
+    fetch, metrics = _fetcher(settings), Metrics()
+    figures = MediaFigures(metrics)
+    attachments = Attachments(limits, fetch, engine.fits, modalities=engine.modalities, figures=figures)
     metrics.ask(metrics.held_media, lambda: attachments.held_bytes)
     metrics.registry.register(LoopTasks())
     tracer, sessions = tracer or NoTracer(), sessions or MemorySessions()
@@ -82,21 +75,9 @@ def create_app(
     stopping = stopping or Stopping()
     parts = Parts(settings, engine, speaker, store, metrics, attachments, tracer, stopping)
 
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
-        async with AsyncExitStack() as closing:
-            await closing.enter_async_context(access.ledger.renewing())
-            if fetch is not None:
-                closing.push_async_callback(fetch.close)
-            await closing.enter_async_context(attachments)
-            if speaker is not None:
-                closing.push_async_callback(speaker.close)
-                await speaker.start()
-            yield
-
     app = FastAPI(
         title="ola-serve",
-        lifespan=lifespan,
+        lifespan=lambda _: _running(access, fetch, attachments, speaker),
         redirect_slashes=False,
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
@@ -119,6 +100,28 @@ def create_app(
     add_page(app)
     describe_api(app, ChatBody, ResponsesBody, SpeechRequest)
     return app
+
+
+def _fetcher(settings: Settings) -> UrlFetcher | None:
+    if not settings.fetch_urls:
+        return None
+    hosts = settings.fetch_urls if isinstance(settings.fetch_urls, tuple) else ()
+    return UrlFetcher(FetchLimits(settings.max_attachment_bytes, hosts=frozenset(hosts)))
+
+
+@asynccontextmanager
+async def _running(
+    access: Access, fetch: UrlFetcher | None, attachments: Attachments, speaker: Speaker | None
+) -> AsyncGenerator[None, None]:
+    async with AsyncExitStack() as closing:
+        await closing.enter_async_context(access.ledger.renewing())
+        if fetch is not None:
+            closing.push_async_callback(fetch.close)
+        await closing.enter_async_context(attachments)
+        if speaker is not None:
+            closing.push_async_callback(speaker.close)
+            await speaker.start()
+        yield
 
 
 def _add_chat(app: FastAPI, parts: Parts) -> None:

@@ -36,7 +36,7 @@ from training.world.speech import Bank
 WORK, DEMO = Path("build/train"), Path("models/ola-demo")
 STEPS = {"looking": 4_500, "listening": 3_100, "tagging": 3_400, "see": 1_700, "hear": 1_700}
 """Of the encoders' own training and of the connectors' beginnings."""
-PARTS = (("looking", "listening", "language", "tagging"), ("see", "hear"), ("sketches",), ("stages",))
+PARTS = (("language", "looking", "listening", "tagging"), ("see", "hear"), ("sketches",), ("stages",))
 """What needs nothing of each other, the longest first, and what needs those; a team works at what is alone."""
 TEAM = 2
 """Processes in a team, where there is no GPU."""
