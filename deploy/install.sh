@@ -68,7 +68,7 @@ ENGINE=${ENGINE:-$(command -v nvidia-smi >/dev/null && echo gpu || echo cpu)}
 say "creating .venv with the $ENGINE engine (a few minutes and some GB the first time)"
 "$PYTHON" -m venv .venv
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[$ENGINE,redis,cosyvoice,loadtests,train,dev]"
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[$ENGINE,cosyvoice,loadtests,train,dev]"
 
 # vLLM's CPU wheel asks for these, but only builds for CUDA are published: a broken one breaks every import of
 # Transformers, and vLLM works without them.

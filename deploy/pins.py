@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 PROJECT = Path(__file__).parents[1] / "pyproject.toml"
-EXTRAS = ("redis", "traces")
+EXTRAS = ("traces",)
 ENGINES_OWN = {"torch", "torchaudio"}
 
 

@@ -1,7 +1,7 @@
 """Ola's configuration: the released config.json as it is, and the encoders' sizes that stand elsewhere.
 
 The sizes of the speech encoders are not in config.json; `engine.checkpoint` reads them off the weights once and keeps
-them here, so that the engine's processes need not look again (docs/reference.md, 0).
+them here, so that the engine's processes need not look again (docs/reference.md, 7).
 """
 
 from __future__ import annotations

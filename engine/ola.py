@@ -122,7 +122,7 @@ class OlaQwenForCausalLM(nn.Module, SupportsMultiModal, SupportsLoRA, SupportsPP
         return {f"language_model.{name}" for name in loaded} | senses
 
     def _round_beats(self) -> None:
-        """The reference runs BEATs in float32 on weights that went through half precision (docs/reference.md, 7)."""
+        """The reference runs BEATs in float32 on weights that went through half precision (docs/reference.md, 5)."""
         if self.config.hearing is None or self.config.hearing.beats is None or self.dtype == torch.float32:
             return
         for name, parameter in self.named_parameters():

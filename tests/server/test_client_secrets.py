@@ -21,6 +21,7 @@ from server.access.keys.key import KeysError, digest_of
 from server.access.secrets import ClientSecret, MemorySecrets, RedisSecrets, SecretsError, is_expired, new_client_secret
 from tests.redis_server import redis_server
 from tests.scripted_engine import MODEL, ScriptedEngine
+from tests.scripted_voice import ScriptedVoice
 from tests.server.keys import AUTHORIZED, SECRET, SomeKeys, connected
 from tests.server.served import ASK, Served, served
 from tests.server.test_errors import check_error
@@ -52,10 +53,12 @@ async def is_served(socket: ClientConnection) -> bool:
 
 
 @asynccontextmanager
-async def session(server: Served, secret: str | None = None, **options: Any) -> AsyncIterator[Any]:
+async def session(
+    server: Served, secret: str | None = None, route: str = "/v1/realtime", **options: Any
+) -> AsyncIterator[Any]:
     """A WebSocket as a page opens it, with the secret as a subprotocol."""
     protocols = [Subprotocol("realtime"), Subprotocol(f"openai-insecure-api-key.{secret}")] if secret else None
-    url = str(server.http.base_url).replace("http", "ws", 1) + "/v1/realtime"
+    url = str(server.http.base_url).replace("http", "ws", 1) + route
     async with connect(url, subprotocols=protocols, **options) as socket:
         yield socket
 
@@ -82,6 +85,18 @@ async def test_a_secret_is_minted_and_opens_a_session() -> None:
             assert await is_served(socket)
         async with session(server, additional_headers={"authorization": f"Bearer {minted.value}"}) as socket:
             assert await is_served(socket)
+
+
+async def test_it_opens_a_stream_of_speech() -> None:
+    speech = "/v1/audio/speech/stream"
+    async with served(ScriptedEngine(), ScriptedVoice(), access=Access(SomeKeys()), key=SECRET) as server:
+        minted = await server.sdk.realtime.client_secrets.create()
+        async with session(server, minted.value, speech) as socket:
+            assert socket.subprotocol == "realtime"  # without one browsers would fail the handshake
+            await socket.send('{"type": "input_text.cancel"}')
+            assert await heard(socket, "input_text.cancelled")
+        async with session(server, None, speech, additional_headers=AUTHORIZED) as socket:
+            assert socket.subprotocol is None
 
 
 async def test_it_opens_nothing_else() -> None:

@@ -1,4 +1,7 @@
-"""Where a request shows its key: in a header, or as a WebSocket's subprotocol, where browsers can set no header."""
+"""Where a request shows its key: in a header, or as a WebSocket's subprotocol, where browsers can set no header.
+
+Browsers fail a handshake in which they offered subprotocols and none was chosen, so pages offer `realtime` beside it.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from starlette.types import Scope
 
 from server.errors import RequestError
 
-_PROTOCOL = b"openai-insecure-api-key."
+_PROTOCOL, _CHOSEN = b"openai-insecure-api-key.", b"realtime"
 
 
 def shown_key(scope: Scope) -> bytes:
@@ -28,6 +31,11 @@ def shown_key(scope: Scope) -> bytes:
             if secret := protocol.removeprefix(_PROTOCOL) if protocol.startswith(_PROTOCOL) else b"":
                 return secret
     raise no_key("A key is needed, in the header Authorization: Bearer KEY.")
+
+
+def chosen_protocol(scope: Scope) -> str | None:
+    """With which a WebSocket is accepted: the offered one that holds neither a key nor a beta's name."""
+    return _CHOSEN.decode() if _CHOSEN in _protocols(scope) else None
 
 
 def no_key(message: str, code: str = "invalid_api_key", *, shown: bool = False) -> RequestError:
