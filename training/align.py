@@ -1,6 +1,7 @@
 """The paper's progressive modality alignment (arXiv 2502.04328): text and images, then video, then sound.
 
-Each stage begins by training only the connector of the new modality, with everything else frozen.
+Stages 1 and 3 begin by training only the connector of the new modality, with everything else frozen; video has none of
+its own.
 """
 
 from __future__ import annotations
@@ -185,10 +186,10 @@ class Course:
         see, speak, probes = vision.projector, hearing.projector, self.module.probes
         # Sketches go on beside the real inputs: they cost little.
         images = {"text": 4, "picture": 6, "sketched picture": 6, "sketched video": 2}
-        videos = {"text": 5, "picture": 4, "video": 3, "sketched picture": 5, "sketched video": 2}
+        videos = {"text": 4, "picture": 4, "video": 4, "sketched picture": 4, "sketched video": 2}
         everything = {
             "text": 2,
-            "picture": 9,
+            "picture": 8,
             "number": 4,
             "video": 2,
             "voice": 4,
@@ -201,7 +202,7 @@ class Course:
             "sketched video_with_sound": 2,
         }
         return [
-            self._job("stage-1-connector", 60, 1e-3, images, (see,), 27),
+            self._job("stage-1-connector", 60, 1e-3, {"picture": 12}, (see,), 27),
             self._job("stage-1", 400, 6e-4, images, (vision, language, probes), 28),
             self._job("stage-2", 350, 6e-4, videos, (see, language, probes), 29),
             self._job("stage-3-connector", 60, 1e-3, {"transcription": 16}, (speak,), 30),

@@ -85,7 +85,9 @@ class Exam:
         )
 
     def cross_modal(self, dice: np.random.Generator) -> Question:
-        return self._about_video(dice, "video: voice and picture", lambda t: t.question.startswith("Does the voice"))
+        return self._about_video(
+            dice, "video: voice and picture", lambda t: t.question == "Does the voice name the moving shape?"
+        )
 
     def text(self, dice: np.random.Generator) -> Question:
         said = talk.conversation(dice)

@@ -22,6 +22,8 @@ TALKS = 0.25
 WHOLE = 0.3
 """Share of the pictures whose rows are all kept."""
 FEWEST_FRAMES, MOST_FRAMES = 6, 10
+LARGEST, SMALLER = 640, 352
+"""Pixels a side that pictures have at most, and that most of them have in training, because they cost less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +31,9 @@ class World:
     """Draws examples.
 
     Args:
-        bank: spoken sentences; None before the sound stage.
+        bank: spoken sentences; None where nothing is to be heard.
         held_out: draw what training never draws, for the report.
-        whole: draw all rows of pictures and videos, not a few that stand for them.
+        whole: draw pictures and videos of any size, and all of their rows and frames, not a few that stand for them.
         sketched: draw sketches instead of pixels and samples.
     """
 
@@ -45,12 +47,12 @@ class World:
         return Example(said.turns, system=said.system)
 
     def picture(self, dice: np.random.Generator) -> Example:
-        drawn = self._drawn(dice, largest=640 if dice.random() < 0.25 else 352)
+        drawn = self._drawn(dice)
         return self._asked(asking.questions(drawn, dice), (self._seen(drawn, dice),), dice)
 
     def number(self, dice: np.random.Generator) -> Example:
         """A written number: each digit has to be right, so it takes more pictures than shapes do."""
-        drawn = pictures.picture(dice, largest=352, written=1.0, held_out=self.held_out)
+        drawn = pictures.picture(dice, largest=SMALLER, written=1.0, held_out=self.held_out)
         turns = [turn for turn in asking.questions(drawn, dice) if f"The number {drawn.number} " in turn.answer]
         return Example(tuple(turns), (self._seen(drawn, dice),), system(dice), text_first(dice))
 
@@ -135,9 +137,10 @@ class World:
         asked, apart = tuple(turns[: self._questions]), bool(dice.random() >= TALKS)
         return Example(asked, attachments, system(dice), text_first(dice), apart=apart)
 
-    def _drawn(self, dice: np.random.Generator, largest: int = 352) -> pictures.Picture:
+    def _drawn(self, dice: np.random.Generator) -> pictures.Picture:
         if self.sketched:  # mostly of digits that are rarer otherwise, and of what costs little to draw
             return pictures.picture(dice, largest=224, written=0.35)
+        largest = LARGEST if self.whole or dice.random() < 0.25 else SMALLER
         return pictures.picture(dice, largest=largest, held_out=self.held_out)
 
     def _seen(self, drawn: pictures.Picture, dice: np.random.Generator) -> Attachment:
@@ -165,8 +168,10 @@ class World:
         return sketched_sound(heard).thinned(dice) if self.sketched else Heard(heard.samples)
 
     def _clip(self, dice: np.random.Generator) -> clips.Clip:
-        count = 64 if self.whole else int(dice.integers(FEWEST_FRAMES, MOST_FRAMES + 1))
-        return clips.clip(dice, count=count, held_out=self.held_out, largest=352)
+        if self.whole:
+            return clips.clip(dice, held_out=self.held_out)
+        count = int(dice.integers(FEWEST_FRAMES, MOST_FRAMES + 1))
+        return clips.clip(dice, count=count, held_out=self.held_out, largest=SMALLER)
 
     def _spoken_over(self, clip: clips.Clip, dice: np.random.Generator) -> Utterance:
         """A sentence that half of the time names the actor."""

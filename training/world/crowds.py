@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 from engine.preprocess import Pixels
 from training.world.chance import pick
 from training.world.paint import background, contrasting, ink, with_noise
-from training.world.pictures import Box, Digit, Picture, Shape, boxes, placed
+from training.world.pictures import HELD_OUT_HEIGHTS, Box, Digit, Picture, Shape, boxes, is_held_out, placed
 from training.world.sprites import DIGIT_HEIGHT, font, look
 from training.world.words import SHAPES
 
@@ -57,9 +57,11 @@ def write(
     box: Box,
     number: int,
 ) -> Digit:
-    """A digit as high as the box, in its middle."""
-    character = str(dice.integers(10))
-    letters = font(bool(dice.random() < BOLD), max(8, int((box[3] - box[1]) / DIGIT_HEIGHT)))
+    """A digit as high as the box, or less where that height is held out, in its middle."""
+    character, tall, shorter = str(dice.integers(10)), box[3] - box[1], min(canvas.size)
+    if is_held_out(tall / shorter):
+        tall = int(0.94 * HELD_OUT_HEIGHTS[0] * shorter)
+    letters = font(bool(dice.random() < BOLD), max(8, int(tall / DIGIT_HEIGHT)))
     x1, y1, x2, y2 = (int(value) for value in letters.getbbox(character))
     cover = Image.new("L", (x2 - x1, y2 - y1))
     ImageDraw.Draw(cover).text((-x1, -y1), character, 255, letters)

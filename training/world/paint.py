@@ -6,6 +6,7 @@ It knows neither shapes nor digits, only the pixels that are behind them.
 from __future__ import annotations
 
 import colorsys
+from collections.abc import Sequence
 from io import BytesIO
 from math import cos, exp, log, pi, sin
 
@@ -49,10 +50,10 @@ def background(
     dice: np.random.Generator, width: int, height: int, held_out: bool = False
 ) -> tuple[Pixels, Floats | None]:
     """A plain or gradient ground `[height, width, 3]`, and the noise that may be added to it."""
-    first, second = (np.array(_ground_color(dice, held_out), np.float32) for _ in range(2))
+    first = np.array(_ground_color(dice, held_out), np.float32)
     ground = np.asarray(Image.new("RGB", (width, height), tuple(first.astype(int).tolist())))
     if dice.random() < 0.45:
-        second = second if dice.random() < 0.6 else np.clip(first + dice.uniform(-80, 80), 0, 255)
+        second = _far_end(dice, first, held_out)
         ramp, ground = _ramp(dice, width, height), np.empty((height, width, 3), np.uint8)
         for channel, (begin, end) in enumerate(zip(first, second, strict=True)):
             ground[..., channel] = begin + ramp * (end - begin)
@@ -60,12 +61,25 @@ def background(
     return ground, _noise(dice, width, height) if noisy else None
 
 
+def is_teal(color: Sequence[float]) -> bool:
+    hue, saturation, value = colorsys.rgb_to_hsv(*(part / 255 for part in color))
+    return HELD_OUT_HUES[0] <= hue <= HELD_OUT_HUES[1] and saturation > 0.2 and value > 0.3
+
+
 def _ground_color(dice: np.random.Generator, held_out: bool) -> RGB:
     while True:
         color = _teal(dice) if held_out else _any_ground(dice)
-        hue, saturation, value = colorsys.rgb_to_hsv(*(part / 255 for part in color))
-        if held_out or not (HELD_OUT_HUES[0] <= hue <= HELD_OUT_HUES[1] and saturation > 0.2 and value > 0.3):
+        if held_out or not is_teal(color):
             return color
+
+
+def _far_end(dice: np.random.Generator, first: Floats, held_out: bool) -> Floats:
+    """The other color of a gradient; on the way to it no held-out one is met."""
+    while True:
+        other = np.array(_ground_color(dice, held_out), np.float32)
+        second = other if dice.random() < 0.6 else np.clip(first + dice.uniform(-80, 80), 0, 255)
+        if held_out or not any(is_teal(color) for color in np.linspace(first, second, 17).tolist()):
+            return np.asarray(second, np.float32)
 
 
 def _teal(dice: np.random.Generator) -> RGB:

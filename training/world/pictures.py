@@ -203,6 +203,12 @@ def _write(
     return number, tuple(digits)
 
 
+def is_held_out(height: float) -> bool:
+    """Whether digits of this height, as a part of the shorter side, are kept for the report: round ones are higher than
+    others of their font."""
+    return 0.94 * HELD_OUT_HEIGHTS[0] < height < 1.06 * HELD_OUT_HEIGHTS[1]
+
+
 def _fitting_font(
     dice: np.random.Generator, number: str, bold: bool, size: tuple[int, int], held_out: bool
 ) -> ImageFont.FreeTypeFont:
@@ -213,5 +219,5 @@ def _fitting_font(
     low, high = (HELD_OUT_HEIGHTS[0] * shorter, HELD_OUT_HEIGHTS[1] * shorter) if held_out else (least, largest)
     while True:
         tall = exp(dice.uniform(log(low), log(high)))
-        if held_out or not HELD_OUT_HEIGHTS[0] < tall / shorter < HELD_OUT_HEIGHTS[1]:
+        if held_out or not is_held_out(tall / shorter):
             return font(bold, min(int(tall / DIGIT_HEIGHT + 0.5), int(largest / DIGIT_HEIGHT)))
