@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import math
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +30,10 @@ WARM_UP = 0.05
 """Part of the steps in which the learning rate rises."""
 
 Parts = dict[str, Tensor]
+
+
+class TrainingError(Exception):
+    """The message says what is wrong with what an earlier run left behind, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,26 +72,42 @@ class Batches(Dataset[Any]):
 
 
 class Run:
-    """A job's state on disk: `<name>.pt` while it runs, `<name>.done.pt` afterwards, `<name>.jsonl` its curve."""
+    """A job's state on disk: `<name>.pt` while it runs, `<name>.done.pt` afterwards, `<name>.jsonl` its curve.
 
-    def __init__(self, job: Job, model: nn.Module, folder: Path, device: torch.device, team: Team = ALONE) -> None:
-        self.job, self.model, self.device, self._team = job, model, device, team
+    `row` is where its progress bar stands, if several are shown.
+    """
+
+    def __init__(
+        self, job: Job, model: nn.Module, folder: Path, device: torch.device, team: Team = ALONE, row: int = 0
+    ) -> None:
+        self.job, self.model, self.device, self._team, self._row = job, model, device, team, row
         folder.mkdir(parents=True, exist_ok=True)
         self._running, self._done = folder / f"{job.name}.pt", folder / f"{job.name}.done.pt"
-        self._curve = folder / f"{job.name}.jsonl"
+        self._curve, self._lock = folder / f"{job.name}.jsonl", folder / f"{job.name}.lock"
         self.step = 0
 
     def finish(self) -> None:
-        """Train to the last step, or load what was trained before."""
+        """Train to the last step, or load what was trained before. Waits while another process trains the same.
+
+        Raises:
+            TrainingError: what was trained before is of other length, rate or seed.
+        """
+        if self._team.first:
+            with alone(self._lock):
+                self._finish()
+        else:
+            self._finish()
+
+    def _finish(self) -> None:
         if self._done.exists():
-            self.model.load_state_dict(torch.load(self._done, map_location=self.device, weights_only=True))
+            self.model.load_state_dict(self._stored(self._done)["model"])
             return
         with only(self.model, self.job.trained) as parameters:
             optimizer = Optimizer(parameters, self.job.rate)
             self._resume(optimizer)
             self._train(optimizer, list(parameters.values()))
         if self._team.first:
-            write(self._done, self.model.state_dict())
+            write(self._done, {"job": self._identity, "model": self.model.state_dict()})
             self._running.unlink(missing_ok=True)
 
     def _resume(self, optimizer: Optimizer) -> None:
@@ -92,23 +115,23 @@ class Run:
             if self._team.first:
                 self._curve.unlink(missing_ok=True)
             return
-        state = torch.load(self._running, map_location=self.device, weights_only=True)
+        state = self._stored(self._running)
         self.model.load_state_dict(state["model"])
         optimizer.load(state["optimizer"])
         self.step = state["step"]
         if not self._team.first:
             return
-        lines = self._curve.read_text().splitlines() if self._curve.exists() else []
-        kept = [line for line in lines if json.loads(line)["step"] <= self.step]
-        self._curve.write_text("".join(f"{line}\n" for line in kept))
+        points = curve(self._curve) if self._curve.exists() else ()
+        kept = [json.dumps(point) + "\n" for point in points if point["step"] <= self.step]
+        replace_text(self._curve, "".join(kept))
 
     def _train(self, optimizer: Optimizer, parameters: list[nn.Parameter]) -> None:
         job, team, saved, means = self.job, self._team, time.monotonic(), Means()
         drawn = Batches(job, self.step, team.rank)
         batches = DataLoader(drawn, batch_size=None, num_workers=1, prefetch_factor=4)
         self.model.train()
-        shown = {"initial": self.step, "mininterval": 5, "smoothing": 0.02, "disable": not team.first}
-        bar = tqdm(batches, job.name, job.steps, **shown)
+        shown = {"initial": self.step, "mininterval": 5, "smoothing": 0.02, "position": self._row}
+        bar = tqdm(batches, job.name, job.steps, disable=not team.first, **shown)
         for batch in bar:
             optimizer.set_rate(job.rate * scheduled(self.step / job.steps))
             losses = descend(job.loss, to(batch, self.device), optimizer, parameters, team)
@@ -127,8 +150,18 @@ class Run:
         self.model.eval()
 
     def _save(self, optimizer: Optimizer) -> None:
-        state = {"model": self.model.state_dict(), "optimizer": optimizer.state(), "step": self.step}
-        write(self._running, state)
+        trained = {"model": self.model.state_dict(), "optimizer": optimizer.state(), "step": self.step}
+        write(self._running, {"job": self._identity, **trained})
+
+    @property
+    def _identity(self) -> dict[str, float]:
+        return {"steps": self.job.steps, "rate": self.job.rate, "seed": self.job.seed}
+
+    def _stored(self, path: Path) -> dict[str, Any]:
+        state: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
+        if (made := state.get("job")) != self._identity:
+            raise TrainingError(f"{path} is of another training ({made}, not {self._identity}): take another folder")
+        return state
 
 
 def descend(
@@ -221,7 +254,26 @@ def write(path: Path, state: Any) -> None:
     os.replace(new, path)
 
 
+def replace_text(path: Path, text: str) -> None:
+    """Save whole or not at all."""
+    new = path.with_name(f"{path.name}.new")
+    new.write_text(text, encoding="utf-8")
+    os.replace(new, path)
+
+
 def curve(path: Path) -> Iterator[dict[str, float]]:
-    """The points of a job's curve."""
+    """The points of a job's curve; the last one may have been cut off by a kill."""
     with path.open() as lines:
-        yield from map(json.loads, lines)
+        yield from (json.loads(line) for line in lines if line.endswith("}\n"))
+
+
+@contextmanager
+def alone(lock: Path) -> Iterator[None]:
+    """Only one process at a time is in this block; others wait, and say so."""
+    with lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            tqdm.write(f"{lock.stem}: another process is at it; waiting until it ends", file=sys.stderr)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -5,6 +5,9 @@ On a CPU two processes of one thread learn from as many examples as one process 
 
 from __future__ import annotations
 
+import ctypes
+import signal
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -37,6 +40,24 @@ class Team:
 
 
 ALONE = Team()
+
+
+def end_with_parent() -> None:
+    """Let this process be told to end when the one that started it does, even if that was killed (Linux, prctl(2))."""
+    if sys.platform == "linux":
+        set_parent_death_signal = 1
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM)
+
+
+def start_team(size: int, module: str, arguments: Sequence[str]) -> None:
+    """Run `python -m module` with the arguments in `size` processes that are a team; return when they have ended.
+
+    Raises:
+        ChildFailedError: one of them failed, and the others were ended.
+    """
+    from torch.distributed import run
+
+    run.main(["--standalone", f"--nproc-per-node={size}", "--module", module, *arguments])
 
 
 def joined() -> Team:

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import torch
 from torch import nn
+from torch.distributed import is_torchelastic_launched
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
 from engine.model.plain import PlainOla
 from engine.model.senses import Hearing, Vision
@@ -24,14 +26,14 @@ from training.connect import Connecting
 from training.curves import draw
 from training.export import beneath, write
 from training.hearing import listening, tagging
-from training.loop import Job, Run
+from training.loop import Job, Run, TrainingError
 from training.seeing import local_start, looking
 from training.showcase import write_showcase
 from training.sizes import Sizes
 from training.spoken import training_bank
-from training.team import joined
+from training.team import end_with_parent, joined, start_team
 from training.vocabulary import CONTROL, load_tokenizer, write_tokenizer
-from training.world.speech import Bank
+from training.world.speech import Bank, SpeechError
 
 WORK, DEMO = Path("build/train"), Path("models/ola-demo")
 STEPS = {"looking": 4_500, "listening": 3_100, "tagging": 3_400, "see": 1_700, "hear": 1_700}
@@ -44,10 +46,10 @@ ENCODERS = ("looking", "listening", "tagging")
 
 
 class Training:
-    """One run in the folder `work`. `scale` shortens every job alike."""
+    """One run in the folder `work`. `scale` shortens every job alike; `row` is that of the progress bar."""
 
-    def __init__(self, work: Path, scale: float = 1.0) -> None:
-        self._work, self._scale, self._team = work, scale, joined()
+    def __init__(self, work: Path, scale: float = 1.0, row: int = 0) -> None:
+        self._work, self._scale, self._team, self._row = work, scale, joined(), row
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
     def prepare(self) -> None:
@@ -82,8 +84,6 @@ class Training:
         course = self._connected()
         for job in course.stages():
             self._run(job, course.module)
-            if self._team.first:
-                draw(self._work)
         return course.module.model.cpu()
 
     def export(self, model: PlainOla, folder: Path) -> None:
@@ -99,7 +99,7 @@ class Training:
         return self._work / "tokenizer"
 
     def _run(self, job: Job, module: nn.Module) -> None:
-        Run(job, module.to(self._device), self._work, self._device, self._team).finish()
+        Run(job, module.to(self._device), self._work, self._device, self._team, self._row).finish()
 
     def _course(self) -> Course:
         tokenizer = load_tokenizer(self._words)
@@ -155,7 +155,7 @@ class Training:
     def _take(self, name: str, prefix: str, module: nn.Module) -> None:
         """What a finished job has made of a module that it calls `prefix`."""
         state = torch.load(self._work / f"{name}.done.pt", map_location=self._device, weights_only=True)
-        module.load_state_dict(beneath(state, prefix))
+        module.load_state_dict(beneath(state["model"], prefix))
 
 
 def initialise(model: nn.Module) -> None:
@@ -174,36 +174,62 @@ def spoken_so_far(done: int, total: int) -> None:
 
 
 def side_by_side(parts: tuple[str, ...], options: argparse.Namespace) -> None:
-    """Each part in a process of its own, as many at once as there are cores; one that is alone by a team."""
+    """Each part in a process of its own, as many at once as there are cores.
+
+    Raises:
+        CalledProcessError: one of them failed; the others have come to their ends.
+    """
     cores = os.cpu_count() or 1
-    size = TEAM if len(parts) == 1 and not torch.cuda.is_available() else 1
-    environment = os.environ | {"OMP_NUM_THREADS": str(max(1, cores // (size * len(parts))))}
-    program = ["-m", "training.train", "--work", str(options.work), "--scale", str(options.scale)]
-    if size > 1:
-        program = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={size}", *program]
+    environment = os.environ | {"OMP_NUM_THREADS": str(max(1, cores // max(TEAM, len(parts))))}
+    program = [sys.executable, "-m", "training.train", "--work", str(options.work), "--scale", str(options.scale)]
     with ThreadPoolExecutor(min(cores, len(parts))) as pool:
         running = [
-            pool.submit(subprocess.run, [sys.executable, *program, "--part", part], check=True, env=environment)
-            for part in parts
+            pool.submit(subprocess.run, [*program, "--part", part, "--row", str(row)], check=True, env=environment)
+            for row, part in enumerate(parts)
         ]
         for one in running:
             one.result()
 
 
+def alone_or_in_a_team(options: argparse.Namespace) -> None:
+    """Train one part; one that nothing else is trained beside, by a team."""
+    end_with_parent()
+    in_a_team = is_torchelastic_launched()
+    if (options.part,) in PARTS and not in_a_team and not torch.cuda.is_available():
+        start_team(TEAM, "training.train", sys.argv[1:])
+    else:
+        Training(options.work, options.scale, options.row).part(options.part)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
-    parser.add_argument("--work", type=Path, default=WORK, help="where the run keeps its state")
-    parser.add_argument("--out", type=Path, default=DEMO, help="where the checkpoint goes")
+    parser.add_argument("--work", type=Path, help=f"where the run keeps its state; {WORK}, shortened {WORK}-SCALE")
+    parser.add_argument("--out", type=Path, help=f"where the checkpoint goes; {DEMO}, shortened WORK/{DEMO.name}")
     parser.add_argument("--scale", type=float, default=1.0, help="length of every job, as a part of the full one")
     parser.add_argument("--part", choices=[part for parts in PARTS for part in parts], help="train this alone")
+    parser.add_argument("--row", type=int, default=0, help="of the progress bar")
     options = parser.parse_args()
+    whole = options.scale == 1
+    options.work = options.work or (WORK if whole else WORK.with_name(f"{WORK.name}-{options.scale:g}"))
+    options.out = options.out or (DEMO if whole else options.work / DEMO.name)
+    try:
+        if options.part:
+            alone_or_in_a_team(options)
+        else:
+            train(options)
+    except (TrainingError, SpeechError) as error:
+        sys.exit(f"make train: {error}")
+    except (subprocess.CalledProcessError, ChildFailedError) as error:
+        sys.exit(f"make train: a part has failed, see above; what is done is kept ({type(error).__name__})")
+
+
+def train(options: argparse.Namespace) -> None:
+    """All parts, then the checkpoint."""
     training = Training(options.work, options.scale)
-    if options.part:
-        training.part(options.part)
-        return
     training.prepare()
     for parts in PARTS:
         side_by_side(parts, options)
+        draw(options.work)
     training.export(training.stages(), options.out)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
+from training.loop import replace_text
 from training.world.sentences import VOCABULARY, inventory
 from training.world.talk import conversation
 
@@ -100,4 +101,4 @@ def tokenizer_config(backend: Tokenizer) -> dict[str, object]:
 
 
 def write_json(path: Path, content: object) -> None:
-    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    replace_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")

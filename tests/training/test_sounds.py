@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from engine.api import SAMPLE_RATE
-from training.world.sounds import KINDS, Sound, answer, noisy, padded_around, questions, sound
+from training.world.sounds import KINDS, Sound, answer, noisy, questions, sound
 from training.world.speech import FRAME
 
 _MADE = KINDS[:-1]
@@ -119,19 +119,6 @@ def test_noise_is_as_loud_as_asked() -> None:
     assert np.array(ratios)[~clean].max() < 23
     assert min(peaks) < 0.2
     assert 0.8 < max(peaks) <= 1
-
-
-def test_padding_shifts_the_labels() -> None:
-    dice = np.random.default_rng(3)
-    heard = sound(dice, "two beeps")
-    later = padded_around(heard, dice, 1.0, 1.0)
-    lead = int(np.flatnonzero(later.labels)[0] - np.flatnonzero(heard.labels)[0])
-    assert 0 <= lead <= 50
-    assert np.array_equal(later.labels[lead:][: len(heard.labels)], heard.labels)
-    assert np.array_equal(later.samples[lead * FRAME :][: len(heard.samples)], heard.samples)
-    assert len(later.labels) == len(later.counts) == -(-len(later.samples) // FRAME)
-    assert later.counts[-1] == 2
-    assert not later.counts[:lead].any()
 
 
 def test_answers() -> None:

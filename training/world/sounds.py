@@ -97,18 +97,6 @@ def questions(kind: str, dice: np.random.Generator) -> Turn:
     return Turn(question, answer(kind))
 
 
-def padded_around(heard: Sound, dice: np.random.Generator, seconds_before: float, seconds_after: float) -> Sound:
-    """With silence of up to so many seconds before and after, in whole frames."""
-    lead, tail = (int(dice.uniform(0, seconds) * SAMPLE_RATE / FRAME) for seconds in (seconds_before, seconds_after))
-    rest = -len(heard.samples) % FRAME if tail else 0
-    return Sound(
-        np.pad(heard.samples, (lead * FRAME, rest + tail * FRAME)),
-        heard.kind,
-        np.pad(heard.labels, (lead, tail)),
-        np.concatenate([np.zeros(lead, np.int8), np.pad(heard.counts, (0, tail), mode="edge")]),
-    )
-
-
 def noisy(samples: Samples, dice: np.random.Generator, *, least_db: float = 8, most_db: float = 40) -> Samples:
     """As a microphone in some room has it: another gain, often noise behind it, sometimes colored or with an echo.
 
