@@ -75,9 +75,13 @@ class Training:
         if name == "sketches":
             self._run(course.sketches(), course.module)
             return
-        self._take_encoders(course.module.model)
         connecting = Connecting(course.module, Bank(self._speech))
-        self._run(connecting.see(steps) if name == "see" else connecting.hear(steps), course.module)
+        if name == "see":
+            self._take_eyes(course.module.model)
+            self._run(connecting.see(steps), course.module)
+        else:
+            self._take_ears(course.module.model)
+            self._run(connecting.hear(steps), course.module)
 
     def stages(self) -> PlainOla:
         """Align the modalities, each stage going on from the one before; stages that are done are loaded."""
@@ -140,15 +144,18 @@ class Training:
         assert model.hearing is not None
         self._take("sketches", "model.backbone.", model.backbone)
         self._take("sketches", "probes.", course.module.probes)
-        self._take_encoders(model)
+        self._take_eyes(model)
+        self._take_ears(model)
         self._take("see", "model.vision.projector.", model.vision.projector)
         self._take("hear", "model.hearing.projector.", model.hearing.projector)
         return course
 
-    def _take_encoders(self, model: PlainOla) -> None:
+    def _take_eyes(self, model: PlainOla) -> None:
+        self._take("looking", "tower.", model.vision.tower)
+
+    def _take_ears(self, model: PlainOla) -> None:
         assert model.hearing is not None
         assert model.hearing.beats is not None
-        self._take("looking", "tower.", model.vision.tower)
         self._take("listening", "hearing.whisper.", model.hearing.whisper)
         self._take("tagging", "hearing.beats.", model.hearing.beats)
 
