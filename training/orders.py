@@ -22,7 +22,7 @@ from training.align import Aligning, Mixture
 from training.loop import descend, only, scheduled
 from training.optimizer import Optimizer
 from training.rows import UNLABELLED, Batch, Rows
-from training.spoken import training_bank
+from training.spoken import held_out_bank, training_bank
 from training.tasks import World
 from training.train import DEMO, WORK, initialise, spoken_so_far
 from training.vocabulary import load_tokenizer, write_json
@@ -83,7 +83,9 @@ def right_answers(module: Aligning, batch: Batch) -> Tensor:
 
 
 class Probe:
-    """Held-out examples of every modality, and how many of their answers a model has right."""
+    """Held-out examples of every modality: the shares of their answers that a model has right, and how many answers
+    there are at least of a modality.
+    """
 
     def __init__(self, rows: Rows, world: World) -> None:
         dice = np.random.default_rng(99)
@@ -99,7 +101,8 @@ class Probe:
     @torch.no_grad()
     def __call__(self, module: Aligning) -> dict[str, float]:
         found = {m: torch.cat([right_answers(module, b) for b in batches]) for m, batches in self._batches.items()}
-        return {modality: float(right.float().mean()) for modality, right in found.items()}
+        shares = {modality: float(right.float().mean()) for modality, right in found.items()}
+        return shares | {"answers": min(map(len, found.values()))}
 
 
 def mixed(shares: dict[str, float], dice: np.random.Generator) -> dict[str, int]:
@@ -154,7 +157,8 @@ def main() -> None:
     options = parser.parse_args()
     start, rows = unconnected(options.model)
     world = World(training_bank(options.work / "speech", spoken_so_far))
-    probe = Probe(rows, world)
+    unheard = held_out_bank(options.work / "unheard", spoken_so_far)
+    probe = Probe(rows, World(unheard, held_out=True))
     points = {name: list(trained(start, rows, world, share, probe, name)) for name, share in ORDERS.items()}
     draw(points, options.out.with_suffix(".png"))
     write_json(options.out.with_suffix(".json"), points)

@@ -8,6 +8,7 @@ import json
 import shutil
 import time
 from dataclasses import dataclass
+from math import sqrt
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -18,6 +19,7 @@ import numpy as np
 from loadtests.machine import facts
 from loadtests.stream import AnswerReader
 from training.exam import Exam, Question, word_errors
+from training.orders import MODALITIES
 from training.spoken import held_out_bank
 from training.tasks import World
 from training.train import WORK
@@ -124,15 +126,26 @@ def orders(path: Path) -> list[str]:
         return ["Not run yet: `make orders`."]
     points = json.loads(path.read_text())
     last = {order: line[-1] for order, line in points.items()}
-    modalities = [key for key in next(iter(last.values())) if key != "step"]
+    modalities = list(MODALITIES)
     lines = [f"| order | {' | '.join(modalities)} | mean |", "|---|" + "---|" * (len(modalities) + 1)]
     means = {order: sum(point[m] for m in modalities) / len(modalities) for order, point in last.items()}
     for order, point in last.items():
         lines.append(f"| {order} | {' | '.join(f'{point[m]:.0%}' for m in modalities)} | {means[order]:.0%} |")
-    best = max(means, key=lambda order: means[order])
-    verdict = "wins here, as in the paper" if best.startswith("progressive") else "does not win here"
-    steps = next(iter(last.values()))["step"]
-    return [*lines, "", f"After {steps:.0f} steps each, progressive alignment {verdict}: {best} has the highest mean."]
+    return [*lines, "", verdict(means, next(iter(last.values())))]
+
+
+def verdict(means: dict[str, float], last: dict[str, float]) -> str:
+    """Whether progressive alignment ends first, if that is more than chance: two standard errors of a difference."""
+    ours = next(order for order in means if order.startswith("progressive"))
+    others = {order: mean for order, mean in means.items() if order != ours}
+    best = max(others, key=lambda order: others[order])
+    lead, answers = means[ours] - others[best], len(MODALITIES) * last["answers"]
+    doubt = 2 * sqrt((means[ours] * (1 - means[ours]) + others[best] * (1 - others[best])) / answers)
+    if abs(lead) <= doubt:
+        found = f"cannot be told from {best}: {100 * abs(lead):.0f} points lie within chance ({100 * doubt:.0f})"
+    else:
+        found = "wins here, as in the paper" if lead > 0 else f"does not win here: {best} does"
+    return f"After {last['step']:.0f} steps each, progressive alignment {found}. Each had {answers:.0f} questions."
 
 
 def document(results: list[str], swift: list[str], order: list[str], count: int, pictures: list[str]) -> str:
