@@ -102,6 +102,7 @@ async def exam(http: httpx.AsyncClient, names: Sequence[str], seed: int, count: 
     for name in names:
         if missing := TASKS[name].missing():
             print(f"| {name} | skipped: {missing} | | 0 |", flush=True)
+            reached = False
             continue
         answers = await client.answers(name, seed, count)
         line, enough = row(name, TASKS[name], answers)

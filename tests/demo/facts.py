@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from tests.demo.words import COLORS, DAYS, NUMBERS, SHAPES, number, numbers, singular, unquoted, word_errors, words
 
-GREETINGS = {"hello", "hi", "help", "fine", "welcome", "goodbye", "bye", "good"}
 ABILITIES = (
     {"see", "look", "image", "images", "picture", "pictures", "shape", "shapes"},
     {"hear", "listen", "sound", "sounds", "speech"},
@@ -128,8 +127,8 @@ def holding(phrase: str) -> Fact:
     return Fact(phrase, lambda answer: f" {phrase.lower()} " in f" {' '.join(words(answer))} ")
 
 
-def greeting() -> Fact:
-    return Fact("a greeting", lambda answer: bool(GREETINGS & set(words(answer))))
+def one_of(*accepted: str) -> Fact:
+    return Fact(" or ".join(accepted), lambda answer: bool(set(accepted) & set(words(answer))))
 
 
 def abilities() -> Fact:

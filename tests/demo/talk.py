@@ -16,12 +16,12 @@ SYSTEM = (
     *("You are a friendly assistant. Answer in full sentences.", "Answer the questions of the user."),
 )
 GREETINGS = {
-    "Hello!": "Hello! How can I help you?",
-    "Hi.": "Hello! How can I help you?",
-    "Good morning.": "Good morning! How can I help you?",
-    "How are you?": "I am fine, thank you.",
-    "Thank you.": "You are welcome.",
-    "Goodbye.": "Goodbye!",
+    "Hello!": ("Hello! How can I help you?", facts.one_of("hello", "hi")),
+    "Hi.": ("Hello! How can I help you?", facts.one_of("hello", "hi")),
+    "Good morning.": ("Good morning! How can I help you?", facts.one_of("morning", "hello", "hi")),
+    "How are you?": ("I am fine, thank you.", facts.one_of("fine", "well", "good")),
+    "Thank you.": ("You are welcome.", facts.one_of("welcome")),
+    "Goodbye.": ("Goodbye!", facts.one_of("goodbye", "bye")),
 }
 OUTSIDE = (
     *("What is the capital of France?", "Who wrote Hamlet?", "How do I bake bread?", "What is the weather like?"),
@@ -50,7 +50,7 @@ def exchange(random: Random) -> Exchange:
 
 def greeting(random: Random) -> Exchange:
     question = random.choice(list(GREETINGS))
-    return Exchange(question, GREETINGS[question], facts.greeting())
+    return Exchange(question, *GREETINGS[question])
 
 
 def introduction(random: Random) -> Exchange:

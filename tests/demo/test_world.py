@@ -62,7 +62,7 @@ WRONG = [
     (facts.result(12), "12 minus 5 is 7."),
     (facts.day("Tuesday", "Monday"), "Monday."),
     (facts.counted(3), "One, two, four."),
-    (facts.greeting(), ""),
+    (facts.one_of("goodbye", "bye"), "Hello! How can I help you?"),
     (facts.abilities(), "I can see."),
     (facts.story(), "It ran. It ran. It ran. It ran. It ran."),
     (facts.repeated("I see a star."), "I see a cross."),

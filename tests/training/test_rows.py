@@ -155,7 +155,7 @@ def test_examples_of_different_length_are_batched_apart(rows: Rows) -> None:
 
 
 def test_an_exported_model_fits_and_loads_strictly(checkpoint: Path) -> None:
-    assert (checkpoint / "model.safetensors").stat().st_size < 30e6
+    assert sum(path.stat().st_size for path in checkpoint.iterdir()) < 29.9e6  # the examples come to it
     model = PlainOla.load(checkpoint)
     assert model.hearing is not None
     assert model.hearing.whisper.positional_embedding.dtype == torch.float32

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from tests.training.test_loop import STEPS, Line, batch
@@ -56,3 +57,14 @@ def test_a_team_is_one_process_with_all_their_batches(tmp_path: Path) -> None:
     assert [point["step"] for point in curve(tmp_path / "line.jsonl")] == [50, 100, STEPS]
     assert (tmp_path / "line.done.pt").exists()
     assert not (tmp_path / "line.pt").exists()
+
+
+@pytest.mark.timeout(60)
+def test_a_part_ends_with_the_process_that_started_it() -> None:
+    part = "import time; from training.team import end_with_parent; end_with_parent(); print('on'); time.sleep(600)"
+    make = f"import subprocess, sys; subprocess.run([sys.executable, '-u', '-c', {part!r}])"
+    with subprocess.Popen([sys.executable, "-c", make], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"on\n"
+        process.kill()
+        assert process.stdout.read() == b""  # the pipe's last writer, the part, is gone
