@@ -9,7 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -92,10 +92,8 @@ class Run:
         Raises:
             TrainingError: what was trained before is of other length, rate or seed.
         """
-        if self._team.first:
-            with alone(self._lock):
-                self._finish()
-        else:
+        with alone(self._lock) if self._team.first else nullcontext():
+            self._team.meet()
             self._finish()
 
     def _finish(self) -> None:

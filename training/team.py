@@ -26,6 +26,11 @@ class Team:
     def first(self) -> bool:
         return self.rank == 0
 
+    def meet(self) -> None:
+        """Wait for all of the team."""
+        if self.size > 1:
+            distributed.barrier()
+
     def average(self, parameters: Sequence[nn.Parameter]) -> None:
         """Replace every gradient by its mean over the team. Waits for all of it."""
         if self.size == 1:
