@@ -8,16 +8,22 @@ const TAP = `registerProcessor("tap", class extends AudioWorkletProcessor {
 });`;
 
 window.heard = []; // blocks of samples
+const tapModule = URL.createObjectURL(new Blob([TAP], { type: "text/javascript" }));
+
+// The tap's code is there before the page's, so that the first sample is not missed.
+const addModule = AudioWorklet.prototype.addModule;
+AudioWorklet.prototype.addModule = async function (...given) {
+  await addModule.call(this, tapModule);
+  return addModule.apply(this, given);
+};
+
 const connect = AudioNode.prototype.connect;
 AudioNode.prototype.connect = function (target, ...rest) {
   const { context } = this;
   if (target === context.destination && context.sampleRate === 24000) {
-    const module = URL.createObjectURL(new Blob([TAP], { type: "text/javascript" }));
-    context.audioWorklet.addModule(module).then(() => {
-      const tap = new AudioWorkletNode(context, "tap", { numberOfOutputs: 0 });
-      tap.port.onmessage = ({ data }) => window.heard.push(data);
-      connect.call(this, tap);
-    });
+    const tap = new AudioWorkletNode(context, "tap", { numberOfOutputs: 0 });
+    tap.port.onmessage = ({ data }) => window.heard.push(data);
+    connect.call(this, tap);
   }
   return connect.call(this, target, ...rest);
 };
