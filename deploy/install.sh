@@ -7,61 +7,49 @@ say() { printf 'install: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
 
 # System packages: installed where that is possible without asking, named where it is not.
-need() { # need COMMAND PACKAGE WHY
-    command -v "$1" >/dev/null && return
-    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        say "installing $2 ($3)"
-        apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$2" >/dev/null
-    else
-        fail "'$1' is missing ($3). Install the package '$2', for example: sudo apt-get install $2"
-    fi
+has() { command -v "$1" >/dev/null; }
+can_install() { [ "$(id -u)" = 0 ] && has apt-get; }
+get() { # get PACKAGE WHY
+    say "installing $1 ($2)"
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$1" >/dev/null
 }
-need ffmpeg ffmpeg "makes the files that tests and benchmarks attach"
-need g++ g++ "vLLM compiles its kernels with it on CPUs"
-if ! command -v espeak-ng >/dev/null; then # only the tests' second voice
-    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        need espeak-ng espeak-ng "speaks to the demo model in the tests"
-    else
-        say "espeak-ng is not installed: tests that speak to the demo model will be skipped"
-    fi
-fi
-if ! command -v redis-server >/dev/null; then # only the tests'
-    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        need redis-server redis-server "the tests of deployments with more than one process use it"
-    else
-        say "redis-server is not installed: tests that need Redis will be skipped"
-    fi
-fi
-if ! command -v chromium >/dev/null; then # only the tests'
-    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        need chromium chromium "the tests of the web page use it"
-    else
-        say "chromium is not installed: tests of the web page will be skipped"
-    fi
-fi
-
-for program in nginx prometheus; do # only the tests', which start their own: the packages' services stay off
-    command -v "$program" >/dev/null && continue
-    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        (
-            if [ ! -e /usr/sbin/policy-rc.d ]; then # Debian asks it whether a service may start
-                trap 'rm -f /usr/sbin/policy-rc.d' EXIT
-                printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
-                chmod +x /usr/sbin/policy-rc.d
-            fi
-            need "$program" "$program" "the tests of whole deployments use it"
-        )
-        if [ -d /run/systemd/system ]; then systemctl disable --quiet "$program" || true; fi
-    else
-        say "$program is not installed: tests of whole deployments will be skipped"
-    fi
+need() { # need PACKAGE WHY TEST...: no more of this without the package; TEST fails while it is missing
+    local package=$1 why=$2
+    shift 2
+    "$@" && return
+    if can_install; then get "$package" "$why" || true; fi
+    "$@" || fail "$package is missing ($why). Install it, for example: sudo apt-get install $package"
+}
+want() { # want PROGRAM WHY: only tests use it, which are skipped without
+    has "$1" && return
+    if can_install; then get "$1" "$2" || true; fi
+    has "$1" || say "$1 is not installed: tests are skipped ($2)"
+}
+need ffmpeg "makes the files that tests and benchmarks attach" has ffmpeg
+need g++ "vLLM compiles its kernels with it on CPUs" has g++
+want espeak-ng "speaks to the demo model in the tests"
+want redis-server "the tests of deployments with more than one process use it"
+want chromium "the tests of the web page use it"
+for program in nginx prometheus; do # the tests start their own: the packages' services stay off
+    has "$program" && continue
+    (
+        if can_install && [ ! -e /usr/sbin/policy-rc.d ]; then # Debian asks it whether a service may start
+            trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+            printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
+            chmod +x /usr/sbin/policy-rc.d
+        fi
+        want "$program" "the tests of whole deployments use it"
+    )
+    if can_install && [ -d /run/systemd/system ]; then systemctl disable --quiet "$program" || true; fi
 done
 
 PYTHON=${PYTHON:-python3}
 "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
     fail "Python 3.11 or newer is needed; set PYTHON to one, for example: make install PYTHON=python3.12"
-"$PYTHON" -c 'import venv, ensurepip' 2>/dev/null ||
-    fail "Python's venv module is missing. Install it, for example: sudo apt-get install python3-venv"
+VERSION=$("$PYTHON" -c 'import sys; print("{}.{}".format(*sys.version_info))')
+HEADER='import os, sys, sysconfig; sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))'
+need "python$VERSION-venv" "makes .venv" "$PYTHON" -c 'import venv, ensurepip' 2>/dev/null
+need "python$VERSION-dev" "vLLM's kernels include Python.h" "$PYTHON" -c "$HEADER"
 
 # The engine for this machine: vLLM's GPU build where there is an NVIDIA GPU, its CPU build elsewhere.
 ENGINE=${ENGINE:-$(command -v nvidia-smi >/dev/null && echo gpu || echo cpu)}

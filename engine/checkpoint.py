@@ -73,6 +73,8 @@ def describe_hearing(config: OlaConfig, folder: Path) -> None:
         CheckpointError: the sizes stand nowhere, or the encoders are of a kind that this model does not have.
     """
     shapes = tensor_shapes(folder)
+    if not shapes and any(folder.glob("*.bin")):
+        raise CheckpointError(f"{folder} has .bin files and no safetensors, whose names could be read: convert it")
     if not any(name.startswith(SPEECH_PREFIXES) for name in shapes):
         return
     dual = "dual" in config.speech_encoder_type

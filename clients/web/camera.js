@@ -1,12 +1,14 @@
 // The camera: what it shows in a <video>, and pictures of it.
 
-import { device } from "./microphone.js";
+import { device, release } from "./microphone.js";
 
 const SIDE = 1024; // pixels of the longer side of a picture; the model sees no more in it
 const QUALITY = 0.88;
 
 export class Camera {
   #stream = null;
+  #asking = null; // until the user has said whether it may be used
+  #wanted = false;
 
   constructor(video) {
     this.video = video;
@@ -17,15 +19,24 @@ export class Camera {
   }
 
   /** Ask for the device. Throws an Error with words for the user. */
-  async open() {
+  open() {
+    this.#wanted = true;
+    this.#asking ??= this.#ask().finally(() => (this.#asking = null));
+    return this.#asking;
+  }
+
+  async #ask() {
+    if (this.#stream) return;
     const asked = { video: { facingMode: "environment", width: { ideal: 1280 } } };
-    this.#stream ??= await device(asked, "camera");
-    this.video.srcObject = this.#stream;
+    const stream = await device(asked, "camera");
+    if (!this.#wanted) return release(stream); // closed while the user was asked
+    this.video.srcObject = this.#stream = stream;
     await this.video.play();
   }
 
   close() {
-    this.#stream?.getTracks().forEach((track) => track.stop());
+    this.#wanted = false;
+    release(this.#stream);
     this.#stream = this.video.srcObject = null;
   }
 

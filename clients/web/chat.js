@@ -8,8 +8,8 @@ export class Chat {
   #asking = null; // {abort, speech} of the answer that is being given or heard
 
   /** `choices`: what the user has chosen (`model`, `voice`, `aloud`); `told`: what a screen reader should say. */
-  constructor({ api, player, log, conversation, choices, told, changed }) {
-    Object.assign(this, { api, player, log, conversation, choices, told, changed });
+  constructor({ api, keys, player, log, conversation, choices, told, changed }) {
+    Object.assign(this, { api, keys, player, log, conversation, choices, told, changed });
   }
 
   get busy() {
@@ -33,9 +33,14 @@ export class Chat {
     await ended;
   }
 
+  /** Whether answers are spoken: the user wants it, and it is possible. */
+  get #aloud() {
+    return this.choices.aloud && this.player.isOpen;
+  }
+
   #answer(question) {
-    const { voice, aloud } = this.choices;
-    const speech = new Speech(this.log.answer(), aloud ? this.player.begin() : null, new Latency(), voice);
+    const { voice } = this.choices;
+    const speech = new Speech(this.log.answer(), this.#aloud ? this.player.begin() : null, new Latency(), voice);
     return this.#give(speech, (signal) => this.#answered(speech, question, signal));
   }
 
@@ -53,7 +58,7 @@ export class Chat {
   async #answered(speech, question, signal) {
     const { turn } = speech;
     try {
-      const sound = await this.#read(speech, this.#body(), signal);
+      const sound = await this.keys.with(() => this.#read(speech, this.#body(), signal));
       this.told(turn.text, { spoken: sound.length > 0 });
       if (sound.length) turn.offer("again", "Listen again", () => this.#again(sound, speech));
     } catch (error) {
@@ -78,13 +83,14 @@ export class Chat {
   }
 
   #body() {
-    const { model, voice, aloud } = this.choices;
-    const spoken = aloud ? { modalities: ["text", "audio"], audio: { voice, format: "pcm16" } } : {};
+    const { model, voice } = this.choices;
+    const spoken = this.#aloud ? { modalities: ["text", "audio"], audio: { voice, format: "pcm16" } } : {};
     return { model, messages: this.conversation.said, ...spoken };
   }
 
   #failed(error, turn, question) {
-    const again = () => {
+    const again = async () => {
+      await this.stop();
       turn.remove();
       this.#answer(question);
     };

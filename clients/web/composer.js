@@ -8,7 +8,7 @@ import { Recorder } from "./recorder.js";
 export class Composer {
   #text = find("text");
   #tray;
-  #recorder = new Recorder((seconds) => showSeconds(find("recorded"), seconds));
+  #recorder = new Recorder((seconds) => showSeconds(find("recorded"), seconds), () => this.endRecording());
   #camera = new Camera(find("viewfinder"));
 
   /** `send(text, attachments)`: what to do with a message; `tell(words)`: something the user should know. */
@@ -26,6 +26,11 @@ export class Composer {
     this.#text.focus();
   }
 
+  /** What was recorded so far is attached. */
+  async endRecording() {
+    if (this.#recorder.isOn) await this.#record();
+  }
+
   #write() {
     const form = find("composer");
     form.addEventListener("submit", (event) => {
@@ -33,7 +38,7 @@ export class Composer {
       this.#submit();
     });
     this.#text.addEventListener("keydown", (event) => {
-      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+      if (event.key !== "Enter" || event.shiftKey || composes(event)) return;
       event.preventDefault();
       this.#submit();
     });
@@ -41,7 +46,7 @@ export class Composer {
   }
 
   async #submit() {
-    if (this.#recorder.isOn) await this.#record();
+    await this.endRecording();
     const text = this.#text.value.trim();
     if (!text && this.#tray.isEmpty) return;
     this.#text.value = "";
@@ -122,6 +127,11 @@ export class Composer {
     find("recorded").hidden = !this.#recorder.isOn;
     press(button, this.#recorder.isOn, this.#recorder.isOn ? "End the recording" : "Record a message");
   }
+}
+
+/** Whether a key belongs to an input method, such as the Enter that takes a Chinese word; in Safari only its code says so. */
+function composes({ isComposing, keyCode }) {
+  return isComposing || keyCode === 229;
 }
 
 function showSeconds(place, seconds) {

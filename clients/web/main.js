@@ -29,7 +29,7 @@ const camera = new Camera(find("sight"));
 const conversation = new Conversation();
 const log = new Log(find("log"));
 const choices = new Choices(Player.works);
-const shared = { api, player, log, conversation, choices, told, changed: show };
+const shared = { api, keys, player, log, conversation, choices, told, changed: show };
 const chat = new Chat(shared);
 const talk = new Talk({ ...shared, camera, failed: tell });
 const wave = new Wave(find("wave"), () => Math.max(talk.level, player.level));
@@ -50,7 +50,7 @@ function send(text, attachments) {
   document.body.classList.add("begun");
   return attempt(async () => {
     if (talk.isOn) return talk.write(text, attachments);
-    if (choices.aloud) await player.wake();
+    if (choices.aloud) await player.wake().catch((error) => tell(`Answers cannot be heard: ${error.message}`));
     return chat.ask(text, attachments);
   });
 }
@@ -59,7 +59,7 @@ function startTalking() {
   document.body.classList.add("begun");
   return attempt(async () => {
     await player.wake(); // while this is still a click
-    await chat.stop();
+    await Promise.all([chat.stop(), composer.endRecording()]);
     const started = keys.with(() => talk.start());
     find("mute").focus(); // the button that had it is gone
     await started;
@@ -80,7 +80,6 @@ async function attempt(work) {
 
 function endTalking() {
   talk.end();
-  camera.close();
   tell("");
   show();
   find("start").focus();

@@ -11,6 +11,8 @@ export class Microphone {
   #node = null;
   #stream = null;
   #source = null;
+  #asking = null; // until the user has said whether it may be used
+  #wanted = false;
 
   static get works() {
     return Boolean(navigator.mediaDevices?.getUserMedia) && "AudioWorkletNode" in globalThis;
@@ -26,7 +28,7 @@ export class Microphone {
       take(data.pcm);
     };
     this.#node.connect(this.#context.destination); // silence, so that it is driven
-    await this.#context.resume();
+    this.#wake();
   }
 
   get isOpen() {
@@ -34,17 +36,30 @@ export class Microphone {
   }
 
   /** Ask for the device. Throws an Error with words for the user. */
-  async open() {
+  open() {
+    this.#wanted = true;
+    this.#asking ??= this.#ask().finally(() => (this.#asking = null));
+    return this.#asking;
+  }
+
+  async #ask() {
     if (this.#stream) return;
-    this.#stream = await device({ audio: ASKED }, "microphone");
-    if (!this.#context) return this.close(); // ended while the user was asked
-    this.#source = this.#context.createMediaStreamSource(this.#stream);
+    const stream = await device({ audio: ASKED }, "microphone");
+    if (!this.#wanted) return release(stream); // closed while the user was asked
+    this.#stream = stream;
+    this.#source = this.#context.createMediaStreamSource(stream);
     this.#source.connect(this.#node);
+    this.#wake(); // Safari lets it run only now, if there was no click before
+  }
+
+  #wake() {
+    this.#context.resume().catch(() => {}); // it was closed meanwhile
   }
 
   close() {
+    this.#wanted = false;
     this.#source?.disconnect();
-    this.#stream?.getTracks().forEach((track) => track.stop());
+    release(this.#stream);
     this.#source = this.#stream = null;
   }
 
@@ -55,6 +70,11 @@ export class Microphone {
     this.level = 0;
     await context?.close();
   }
+}
+
+/** Let go of a device. */
+export function release(stream) {
+  stream?.getTracks().forEach((track) => track.stop());
 }
 
 /** A device's stream. Throws an Error that says what the user can do. */

@@ -21,9 +21,14 @@ export class Player {
 
   /** Make sound possible. Browsers want this to begin in a click or a key press. */
   wake() {
-    this.#ready ??= this.#open();
+    this.#ready ??= this.#open().catch((error) => this.#forget(error));
     this.#context?.resume();
     return this.#ready;
+  }
+
+  /** Whether sound can be heard: `wake` has succeeded. */
+  get isOpen() {
+    return this.#node !== null;
   }
 
   /** A new track, heard after all others. `wake` must have been called. */
@@ -48,6 +53,13 @@ export class Player {
     this.#node.port.onmessage = ({ data }) => this.#take(data);
     this.#node.connect(this.#context.destination);
     for (const message of this.#waiting.splice(0)) this.#node.port.postMessage(message);
+  }
+
+  /** The next `wake` tries again. */
+  #forget(error) {
+    this.#context?.close();
+    this.#context = this.#ready = null;
+    throw error;
   }
 
   #send(message) {

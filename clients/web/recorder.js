@@ -10,9 +10,9 @@ export class Recorder {
   #pieces = null;
   #samples = 0;
 
-  /** `tick(seconds)`: told when another second is recorded. */
-  constructor(tick) {
-    this.tick = tick;
+  /** `tick(seconds)`: told when another second is recorded; `full()`: when no more can be. */
+  constructor(tick, full) {
+    Object.assign(this, { tick, full });
   }
 
   get isOn() {
@@ -48,5 +48,6 @@ export class Recorder {
     this.#samples += pcm.length;
     const seconds = Math.floor(this.#samples / RATE);
     if (seconds > before) this.tick(seconds);
+    if (this.#samples >= LONGEST) this.full();
   }
 }

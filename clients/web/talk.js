@@ -81,8 +81,13 @@ export class Talk {
     if (!muted) await this.unmute();
   }
 
-  /** Hang up. */
+  /** Hang up, and see no more. */
   end() {
+    this.camera.close();
+    this.#hangUp();
+  }
+
+  #hangUp() {
     this.#session?.close();
     this.#session = null;
     this.#microphone?.end();
@@ -160,8 +165,11 @@ export class Talk {
   async #lost(words, again) {
     if (!this.#session) return;
     const { muted } = this;
-    this.end();
-    if (!again) return words && this.failed(words);
+    this.#hangUp();
+    if (!again) {
+      this.end();
+      return words && this.failed(words);
+    }
     const opening = this.#ring();
     for (const wait of AGAIN_MS) {
       await new Promise((resolve) => setTimeout(resolve, wait));
@@ -247,7 +255,7 @@ export class Talk {
       const speech = new Speech(this.log.answer(), track, new Latency(this.#since), this.choices.voice);
       const answer = { id, response, speech, message: this.conversation.assistant(""), kept: null, over: false };
       this.#answers.set(id, answer);
-      track?.started.then(() => this.#become("speaking"));
+      track?.started.then(() => this.#answers.get(id) === answer && this.#become("speaking"));
     }
     return this.#answers.get(id);
   }

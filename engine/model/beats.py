@@ -37,10 +37,11 @@ class KaldiFbank(nn.Module):
 
     def __init__(self, bins: int = 128) -> None:
         super().__init__()
+        device = torch.get_default_device()  # the engine makes the model where it shall run, and moves nothing later
         with torch.device("cpu"):
             window, banks = torch.hann_window(FRAME, periodic=False, dtype=torch.float32) ** 0.85, mel_banks(bins)
-        self.register_buffer("window", window, persistent=False)
-        self.register_buffer("banks", banks, persistent=False)
+        self.register_buffer("window", window.to(device), persistent=False)
+        self.register_buffer("banks", banks.to(device), persistent=False)
         self.window: Tensor
         self.banks: Tensor
 

@@ -59,6 +59,7 @@ async def findings(checkpoint: str, given: dict[str, object]) -> AsyncIterator[F
     yield installed.torch_companions()
     yield installed.extras()
     yield installed.compiler()
+    yield installed.headers()
     yield machine.gpu(engine_build())
     yield machine.memory()
     yield machine.open_files()

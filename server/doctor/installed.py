@@ -1,13 +1,17 @@
-"""Which programs and packages are there: Python, one engine, the extras, a compiler. Imports none of the large ones."""
+"""Which programs and packages are there: Python, one engine, the extras, what compiles kernels. Imports none of the large
+ones.
+"""
 
 from __future__ import annotations
 
 import re
 import shutil
 import sys
+import sysconfig
 from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
 
 from packaging.requirements import Requirement
 
@@ -99,3 +103,11 @@ def compiler(find: Callable[[str], str | None] = shutil.which) -> Finding:
     if path := find("g++"):
         return ok("compiler", path)
     return broken("compiler", "g++ is missing", "Install it, for example: sudo apt-get install g++")
+
+
+def headers(folder: str = sysconfig.get_path("include")) -> Finding:
+    """Python's own, which those kernels include."""
+    if (Path(folder) / "Python.h").exists():
+        return ok("headers", folder)
+    package = "python{}.{}-dev".format(*sys.version_info)
+    return broken("headers", f"Python.h is not in {folder}", f"Install it, for example: sudo apt-get install {package}")

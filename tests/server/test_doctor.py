@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import socket
 import sys
@@ -121,6 +122,14 @@ def test_extras_are_those_of_this_project() -> None:
 def test_a_compiler() -> None:
     assert state(installed.compiler(lambda _: None)) == "broken"
     assert state(installed.compiler(lambda name: f"/usr/bin/{name}")) == "ok"
+
+
+def test_headers(tmp_path: Path) -> None:
+    found = installed.headers(str(tmp_path))
+    assert state(found) == "broken"
+    assert re.search(r"apt-get install python3\.\d+-dev$", found.fix)
+    (tmp_path / "Python.h").touch()
+    assert state(installed.headers(str(tmp_path))) == "ok"
 
 
 # The machine
