@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soxr
 
-from engine.api import SAMPLE_RATE
+from engine.api import MAX_SOUND_SECONDS, SAMPLE_RATE
 from server.realtime.hearing.ear import Ear
 from server.realtime.hearing.formats import PCM, PCM_16K, PCMA, PCMU, SoundFormat
 from server.realtime.hearing.g711 import encoded
@@ -160,6 +160,26 @@ async def test_more_than_the_model_hears_is_refused_without_turn_detection_only(
     assert MAX_SAMPLES - 60 * SAMPLE_RATE < ear.buffer.end <= MAX_SAMPLES
     ear.clear()
     assert await events_of(ear, minute, len(minute)) == []
+
+
+@pytest.mark.parametrize("format", [PCM, PCM_16K, PCMU])
+async def test_a_refused_append_changes_nothing(vad: Vad, format: SoundFormat) -> None:
+    """All that was taken can be committed, to the last sample, which the resampler still holds back."""
+    ear, second = Ear(vad, format), bytes(format.rate * format.sample_bytes)
+    nearly = second * (MAX_SOUND_SECONDS - 1)
+    await events_of(ear, nearly, len(nearly))
+    for more in (second + second[: len(second) // 1000], second * 2):
+        with pytest.raises(BufferFullError):
+            await events_of(ear, more, len(more))
+    await events_of(ear, second, len(second))
+    assert len(ear.commit()) == ear.buffer.end == MAX_SAMPLES
+
+
+async def test_what_is_held_back_is_cut_to_the_room_there_is(vad: Vad) -> None:
+    ear = Ear(vad, PCM)
+    await events_of(ear, bytes(WIRE_RATE * 2))
+    ear.buffer.append(np.zeros(ear.buffer.room, np.int16))
+    assert len(ear.commit()) == MAX_SAMPLES
 
 
 async def test_a_commit_in_the_middle_of_speech(vad: Vad, speech: Speech) -> None:
