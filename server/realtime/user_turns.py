@@ -6,7 +6,7 @@ Knows the answers by what they do, not how.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import anyio
 
@@ -232,7 +232,12 @@ class UserTurns:
         """Make a turn an item. Raises RequestError: there is no room for it."""
         shared, message = self._shared, self._message(item_id, samples)
         self._frames.clear()
-        before = shared.conversation.insert(message)
+        try:
+            before = shared.conversation.insert(message)
+        except RequestError as error:
+            message = replace(message, content=message.content[-1:])  # what was said goes before what was shown
+            before = shared.conversation.insert(message)
+            emit_error(shared.emit, error)
         told = item_json(message)
         shared.emit("input_audio_buffer.committed", item_id=item_id, previous_item_id=before)
         shared.emit("conversation.item.added", item=told, previous_item_id=before)
