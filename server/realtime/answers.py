@@ -256,6 +256,7 @@ class Answers:
         running = self._new(replace(like, in_conversation=False, metadata=None), {})
         self._begin(running, saying(filler))
         self._line.join(running)
+        self._ear.playback_began()
 
     def _fitting(self, asked_for: ResponseConfig) -> Sequence[Item]:
         """The conversation, of which so much is forgotten that an answer fits."""
