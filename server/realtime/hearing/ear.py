@@ -133,6 +133,8 @@ class Ear:
 
     def played(self, at: int, pcm: bytes) -> None:
         """See `EchoGuard.played`."""
+        if self._detector is None:
+            self._guard.passes(self.buffer.end)
         self._guard.played(at, pcm)
 
     def playback_ended(self, at: int) -> None:

@@ -15,6 +15,7 @@ from server.realtime.hearing.formats import PCM, PCM_16K, PCMA, PCMU, SoundForma
 from server.realtime.hearing.g711 import encoded
 from server.realtime.hearing.input_buffer import MAX_SAMPLES, BufferFullError
 from server.realtime.hearing.vad import Vad
+from server.realtime.hearing.windows import FRAME
 from server.realtime.turn_config import SemanticVad, ServerVad
 from server.realtime.turns import IdleTimeout, Paused, Resumed, Started, Stopped, TurnEvent
 from tests.server.realtime.hearing.speech import Sound, Speech, noisy, pcm, seconds
@@ -224,6 +225,17 @@ async def test_turn_detection_that_begins_while_a_reply_plays_knows_it(vad: Vad,
         ear.take_turns(ServerVad())
         events = await events_of(ear, pcm(np.concatenate((seconds(0.5), click, seconds(1)))))
         assert bool(events) != playing
+
+
+@pytest.mark.parametrize("turns", [ServerVad(), None])
+async def test_of_what_was_played_only_the_last_is_kept(vad: Vad, turns: ServerVad | None) -> None:
+    ear, second = Ear(vad, PCM_16K, turns), noisy(seconds(1), -20)
+    ear.playback_began()
+    for _ in range(30):
+        ear.played(ear.buffer.end, pcm(second, WIRE_RATE))
+        await events_of(ear, bytes(2 * SAMPLE_RATE))
+        ear.clear()
+    assert len(ear._guard._played._dry) < 5 * SAMPLE_RATE // FRAME
 
 
 async def test_one_hears_nothing_while_idle_and_is_told(vad: Vad) -> None:
