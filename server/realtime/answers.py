@@ -167,7 +167,8 @@ class Answers:
 
     def clear(self) -> None:
         """Send no more sound, and take it that what was sent is not played to its end."""
-        self._hush(Ending("client_cancelled"), [running for running in self._line.waiting if running.aloud])
+        begun = dict.fromkeys((*self._line.waiting, *self._running.values(), *self._line.playing))
+        self._hush(Ending("client_cancelled"), [running for running in begun if running.aloud])
 
     def _hush(self, ending: Ending, line: Sequence[Given]) -> Interruption | None:
         """Silence all that is heard. Returns the newest answer to the conversation, if something is missing of it."""
@@ -255,6 +256,7 @@ class Answers:
         running = self._new(replace(like, in_conversation=False, metadata=None), {})
         self._begin(running, saying(filler))
         self._line.join(running)
+        self._ear.playback_began()
 
     def _fitting(self, asked_for: ResponseConfig) -> Sequence[Item]:
         """The conversation, of which so much is forgotten that an answer fits."""

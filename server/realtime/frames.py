@@ -7,7 +7,7 @@ from hashlib import sha256
 import numpy as np
 import PIL.Image
 
-from engine.api import VIDEO_FRAMES, Image, Video
+from engine.api import VIDEO_FRAMES, Fit, Image, Size, Video
 from server.realtime.items import Part, Seen, Watched
 
 _KEPT = 2 * VIDEO_FRAMES
@@ -17,43 +17,61 @@ _KEPT = 2 * VIDEO_FRAMES
 class Frames:
     """Frames of one turn, evenly thinned."""
 
-    def __init__(self) -> None:
+    def __init__(self, fit: Fit | None = None) -> None:
+        """`fit` is what the engine scales the frames of a video to."""
+        self._fit = fit
+        self._alone: Seen | None = None
+        """The only frame, as it was shown."""
         self._frames: list[Image] = []
-        self._url = ""
         self._every, self._count = 1, 0
+        self._parts: tuple[Part, ...] | None = ()
+        """What was made of them; None: nothing since the last one came."""
 
     def append(self, url: str, frame: Image) -> None:
-        """Take a frame, which was given as `url`. It is scaled to the first one's size."""
-        self._url = self._url or url
+        """Take a frame, given as `url`. Beside others it is scaled to the size of the first one, which fits."""
         self._count += 1
+        self._parts = None
         if (self._count - 1) % self._every:
             return
-        self._frames.append(frame if not self._frames else _like(self._frames[0], frame))
+        self._alone = None if self._frames else Seen(url, frame)
+        self._frames.append(_scaled(frame, self._size(frame)))
         if len(self._frames) > _KEPT:
             self._frames = self._frames[::2]
             self._every *= 2
 
     def clear(self) -> None:
         """Forget all of them."""
+        self._alone = None
         self._frames.clear()
-        self._url = ""
         self._every, self._count = 1, 0
+        self._parts = ()
 
     def parts(self) -> tuple[Part, ...]:
         """All that was shown, as part of a turn: nothing, a picture, or a video."""
+        if self._parts is None:  # a video is many copies, and asked for at every pause
+            self._parts = (self._video() if self._alone is None else self._alone,)
+        return self._parts
+
+    def _video(self) -> Watched:
         frames = self._frames
-        if not frames:
-            return ()
-        if len(frames) == 1:
-            return (Seen(self._url, frames[0]),)
         chosen = [frames[place] for place in np.linspace(0, len(frames) - 1, VIDEO_FRAMES).round().astype(int)]
         digest = sha256("".join(frame.digest for frame in chosen).encode()).hexdigest()
-        return (Watched(Video(np.stack([frame.pixels for frame in chosen]), digest), self._count),)
+        return Watched(Video(np.stack([frame.pixels for frame in chosen]), digest), self._count)
+
+    def _size(self, frame: Image) -> Size:
+        if self._frames:
+            return _size_of(self._frames[0])
+        return _size_of(frame) if self._fit is None else self._fit.size(_size_of(frame))
 
 
-def _like(first: Image, frame: Image) -> Image:
-    if frame.pixels.shape == first.pixels.shape:
+def _size_of(frame: Image) -> Size:
+    height, width, _ = frame.pixels.shape
+    return width, height
+
+
+def _scaled(frame: Image, size: Size) -> Image:
+    """With Pillow's default filter, as `Fit` wants it."""
+    if size == _size_of(frame):
         return frame
-    height, width, _ = first.pixels.shape
-    pixels = np.asarray(PIL.Image.fromarray(frame.pixels).resize((width, height), PIL.Image.Resampling.BICUBIC))
-    return Image(pixels, f"{frame.digest}:{width}x{height}")
+    width, height = size
+    return Image(np.asarray(PIL.Image.fromarray(frame.pixels).resize(size)), f"{frame.digest}:{width}x{height}")

@@ -12,6 +12,7 @@ import anyio
 from pydantic_core import to_json
 
 from server.realtime.events import error_event
+from tts.wake import Wake
 
 _FULL = 4 * 2**20
 """Bytes that may wait for a client: a minute of sound. One that is so far behind does not read. A single event may be
@@ -51,7 +52,7 @@ class Outbox:
         self._waiting = deque[bytes]()
         self._held, self._ended = 0, False
         self._large: bytes | None = None
-        self._news, self._room = anyio.Event(), anyio.Event()
+        self._news, self._room = Wake(), Wake()
         self.overrun = anyio.Event()
         """Set when more waits than may; what came after that is lost."""
 
@@ -73,23 +74,22 @@ class Outbox:
             self._large = data
         elif self._held + len(data) > _FULL:
             self.overrun.set()
-            self._room.set()
+            self._room.up()
             return
         else:
             self._held += len(data)
         self._waiting.append(data)
-        self._news.set()
+        self._news.up()
 
     async def room(self) -> None:
-        """Return when more sound may come. Cancelling it does nothing."""
+        """Return when more sound may come, to all who wait for it. Cancelling it does nothing."""
         while self._held > _HIGH and not self.overrun.is_set():
-            self._room = anyio.Event()
             await self._room.wait()
 
     def end(self) -> None:
         """No more events come; those that wait are still read."""
         self._ended = True
-        self._news.set()
+        self._news.up()
 
     async def events(self) -> AsyncGenerator[str, None]:
         """The events as JSON, in order; each counts as waiting until the next is asked for."""
@@ -99,11 +99,10 @@ class Outbox:
                 yield data.decode()
                 self._left(data)
                 if self._held <= _HIGH:
-                    self._room.set()
+                    self._room.up()
             elif self._ended:
                 return
             else:
-                self._news = anyio.Event()
                 await self._news.wait()
 
     def taken(self) -> list[str]:
@@ -111,7 +110,7 @@ class Outbox:
         waiting = [data.decode() for data in self._waiting]
         self._waiting.clear()
         self._held, self._large = 0, None
-        self._room.set()
+        self._room.up()
         return waiting
 
     def _left(self, data: bytes) -> None:

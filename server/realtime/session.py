@@ -71,7 +71,7 @@ class Session:
         self._early = EarlyStart(shared.parts.engine, shared.group)
         self._ear = Ear(vad, config.input_format, config.turn_detection)
         self._answers = Answers(shared, self._ear, self._early)
-        self._frames = Frames()
+        self._frames = Frames(shared.parts.engine.fits.get("video"))
         written = WrittenDown(shared)
         self._turns = UserTurns(shared, self._ear, self._answers, self._early, self._frames, written)
         self._lasting = Lasting(shared, self._answers, outbox, store, owner)

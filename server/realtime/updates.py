@@ -58,6 +58,8 @@ def for_response(config: Config, given: Json, facts: Facts, *, has_spoken: bool 
 
 def _merged(current: Json, given: Json) -> Json:
     merged = dict(current)
+    if "languages" in given:  # another name of the same, under which nothing is kept
+        merged.pop("language", None)
     for name, value in given.items():
         before = current.get(name)
         merged[name] = _merged(before, value) if _goes_on(before, value) else value

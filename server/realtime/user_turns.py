@@ -6,7 +6,7 @@ Knows the answers by what they do, not how.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import anyio
 
@@ -99,10 +99,10 @@ class UserTurns:
             message = f"The buffer holds {milliseconds(size)} ms of sound; a turn has at least 100 ms."
             raise RequestError(message, code="input_audio_buffer_commit_empty")
         turn, self._turn = self._turn, None
+        self._news.up()  # also if there is no room; who waits looks once this is done
         self._judging.cancel()
         self._answers.interrupted = None
         self._add(new_id("item") if turn is None else turn.item_id, self._ear.commit())
-        self._news.up()
 
     def clear(self) -> None:
         """The client drops what it sent."""
@@ -176,6 +176,7 @@ class UserTurns:
 
     def _stopped(self, event: Stopped) -> None:
         turn, self._turn = self._turn, None
+        self._news.up()  # also if what follows is refused; who waits looks once this is done
         self._judging.cancel()
         if turn is None:
             return
@@ -192,7 +193,6 @@ class UserTurns:
             self._add(turn.item_id, samples)
             if answers:
                 self._answer()
-        self._news.up()
 
     async def _weigh(self, turn: _Turn, samples: Samples, answers: bool) -> None:
         """Whether an answer gave way to words, or to a cough: then it goes on, unless somebody speaks again."""
@@ -232,7 +232,12 @@ class UserTurns:
         """Make a turn an item. Raises RequestError: there is no room for it."""
         shared, message = self._shared, self._message(item_id, samples)
         self._frames.clear()
-        before = shared.conversation.insert(message)
+        try:
+            before = shared.conversation.insert(message)
+        except RequestError as error:
+            message = replace(message, content=message.content[-1:])  # what was said goes before what was shown
+            before = shared.conversation.insert(message)
+            emit_error(shared.emit, error)
         told = item_json(message)
         shared.emit("input_audio_buffer.committed", item_id=item_id, previous_item_id=before)
         shared.emit("conversation.item.added", item=told, previous_item_id=before)

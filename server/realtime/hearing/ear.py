@@ -11,7 +11,7 @@ import numpy as np
 
 from server.realtime.hearing.echo import EchoGuard
 from server.realtime.hearing.formats import PCM, Incoming, Samples, SoundFormat
-from server.realtime.hearing.input_buffer import InputBuffer
+from server.realtime.hearing.input_buffer import BufferFullError, InputBuffer
 from server.realtime.hearing.vad import Vad
 from server.realtime.hearing.windows import WINDOW, Windows, level_of
 from server.realtime.turn_config import TurnConfig
@@ -44,9 +44,12 @@ class Ear:
         Cancelling it is for a session that ends: its events and its time would no longer agree.
 
         Raises:
-            BufferFullError: nobody ends the turn, and `data` is more than the model can hear. Time stands still.
+            BufferFullError: nobody ends the turn, and `data` is more than the model can hear. Nothing has changed.
         """
-        samples, detector = self._incoming.feed(data), self._detector
+        detector = self._detector
+        if detector is None and len(self._late) + self._incoming.held_with(data) > self.buffer.room:
+            raise BufferFullError
+        samples = self._incoming.feed(data)
         if len(self._late):
             samples, self._late = np.concatenate((self._late, samples)), _NONE
         if detector is None:
@@ -76,9 +79,9 @@ class Ear:
 
     def catch_up(self) -> None:
         """Have all that came in the buffer, to the last sample. A detector's turns have silence at their end: of them
-        nothing is missing."""
+        nothing is missing. Of a turn that was longer than the model can hear when its detector went, the end is."""
         if self._detector is None:
-            self._keep(self._incoming.flush())
+            self._keep(self._incoming.flush()[: self.buffer.room])
 
     def commit(self) -> Samples:
         """All that is in the buffer, as a turn that the client ends here. Empty if there is nothing."""
@@ -130,6 +133,8 @@ class Ear:
 
     def played(self, at: int, pcm: bytes) -> None:
         """See `EchoGuard.played`."""
+        if self._detector is None:
+            self._guard.passes(self.buffer.end)
         self._guard.played(at, pcm)
 
     def playback_ended(self, at: int) -> None:

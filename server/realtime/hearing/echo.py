@@ -73,7 +73,11 @@ class EchoGuard:
             self._heard.clear()
         self._at = at // FRAME + FRAMES
         self._heard.append(frames)
-        self._played.forget(self._at - _HISTORY * FRAMES - _LONGEST_DELAY)
+        self._forget(self._at)
+
+    def passes(self, at: int) -> None:
+        """The microphone is at this position, and nobody wants to know what it hears."""
+        self._forget(at // FRAME)
 
     def is_echo(self) -> bool:
         """Whether the last window, which holds speech, holds only that of the reply."""
@@ -90,6 +94,9 @@ class EchoGuard:
             delay, bound = self._echo.delay, self._echo.bound
             loudest = mean_level(self._played.wet(begin - delay, self._at - delay)) + bound
         return mean_level(self._heard[-1]) < loudest
+
+    def _forget(self, now: int) -> None:
+        self._played.forget(now - _HISTORY * FRAMES - _LONGEST_DELAY)
 
     def _learn(self) -> None:
         heard = np.concatenate(self._heard)

@@ -65,6 +65,11 @@ class Incoming:
         """Samples at SAMPLE_RATE that came and are held back."""
         return self._came * SAMPLE_RATE // self._rate - self._out
 
+    def held_with(self, data: bytes) -> int:
+        """What is held back and these bytes, in samples at SAMPLE_RATE: as many as `feed` and `flush` would return."""
+        came = self._came + self._bytes.whole(len(data))
+        return -(-came * SAMPLE_RATE // self._rate) - self._out
+
     def feed(self, data: bytes) -> Samples:
         """Take bytes, cut anywhere; return int16 samples. The last 1 to 9 ms are not among them yet."""
         came = self._bytes.feed(data)
@@ -116,6 +121,10 @@ class _WholeSamples:
 
     def __init__(self, format: SoundFormat) -> None:
         self._format, self._half = format, b""
+
+    def whole(self, size: int) -> int:
+        """Samples that so many bytes more would make."""
+        return (len(self._half) + size) // self._format.sample_bytes
 
     def feed(self, data: bytes) -> Samples:
         if self._format.coding != "audio/pcm":

@@ -45,13 +45,18 @@ class InputBuffer:
         """Position behind the last sample: the session's time."""
         return self._end
 
+    @property
+    def room(self) -> int:
+        """Samples that may be added."""
+        return MAX_SAMPLES - (self._end - self._start)
+
     def append(self, samples: Samples) -> None:
         """Add sound.
 
         Raises:
             BufferFullError: it would be more than MAX_SAMPLES.
         """
-        if self._end + len(samples) - self._start > MAX_SAMPLES:
+        if len(samples) > self.room:
             raise BufferFullError
         if len(samples):
             self._pieces.append(samples)

@@ -247,6 +247,19 @@ async def test_silence_on_demand() -> None:
         assert await client.wait(10) == []
 
 
+async def test_silence_is_also_of_what_is_said_beside_the_conversation() -> None:
+    speaker = voice()
+    async with driven(ScriptedEngine(WORDS), speaker) as client:
+        await client.ask("Count!")
+        await client.say("response.create", response={"conversation": "none"})
+        await client.wait(1.05)
+        await client.say("output_audio_buffer.clear")
+        assert statuses(client) == ["cancelled"] * 2
+        assert len(client.of("output_audio_buffer.cleared")) == 2
+        assert speaker.active == 0
+        assert await client.wait(10) == []
+
+
 async def test_silence_does_not_end_what_is_only_written() -> None:
     gate = anyio.Event()
     async with driven(ScriptedEngine(gates={1: gate})) as client:

@@ -11,7 +11,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from engine.api import VIDEO_FRAMES, Image, Video
+from engine.api import VIDEO_FRAMES, Fit, Image, Video
 from tests.scripted_engine import ScriptedEngine
 from tests.scripted_voice import ScriptedVoice
 from tests.server.realtime.driver import Driver, driven, question
@@ -123,6 +123,36 @@ async def test_one_frame_is_a_picture_and_forgotten_ones_are_none() -> None:
         await client.speak(0.7, 0)
         content = (await client.item(client.known.order[-2]))["content"]
         assert [part["type"] for part in content] == ["input_audio"]
+
+
+async def test_large_frames_are_held_as_the_engine_looks_at_them() -> None:
+    """One is a picture and stays as it is."""
+    engine = ListeningEngine()
+    engine.fits = {"video": Fit(480 * 480, 64)}
+    async with driven(engine) as client:
+        for count in (1, 2):
+            await client.speak(0.5)
+            for shade in range(count):
+                await client.say("input_video_buffer.append", image_url=picture(shade, (1280, 720)))
+            await client.speak(0.7, 0)
+        assert client.errors == []
+        contents = [message["content"] for message in client.history if message["role"] == "user"]
+        seen, watched = contents[0][0], contents[1][0]
+        assert seen.pixels.shape == (720, 1280, 3)
+        assert watched.frames.shape == (VIDEO_FRAMES, 320, 640, 3)
+
+
+async def test_what_was_said_is_kept_without_frames_that_do_not_fit() -> None:
+    async with driven(ListeningEngine()) as client:
+        await client.speak(0.5)
+        for shade in range(2):
+            await client.say("input_video_buffer.append", image_url=picture(shade, (1280, 720)))
+        await client.speak(0.7, 0)
+        assert client.errors == ["too_much_media"]
+        item = await client.item(client.known.order[0])
+        assert [part["type"] for part in item["content"]] == ["input_audio"]
+        assert "video" not in item
+        assert len(client.of("response.created")) == 1
 
 
 async def test_frames_that_cannot_be_seen_are_refused() -> None:

@@ -109,3 +109,16 @@ async def test_a_large_event_counts_again_once_it_has_left() -> None:
     outbox.put(bytes(5 * MIB))
     assert not outbox.overrun.is_set()
     await events.aclose()
+
+
+async def test_all_who_wait_for_room_are_let_go() -> None:
+    """Two spoken responses may wait at once."""
+    outbox = Outbox()
+    outbox.emit("long", delta=bytes(MIB))
+    outbox.end()
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as group:
+            for _ in range(2):
+                group.start_soon(outbox.room)
+            await anyio.wait_all_tasks_blocked()
+            assert len([event async for event in outbox.events()]) == 1

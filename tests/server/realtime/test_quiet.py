@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import anyio
 import pytest
 
+from server.realtime import conversation
 from tests.hand_clock import settled
 from tests.scripted_engine import ScriptedEngine
 from tests.server.realtime.driver import Driver, driven, wave
@@ -79,4 +80,20 @@ async def test_sound_that_the_client_takes_back() -> None:
         await client.append(wave(1.0))
         async with moved(client) as quiet:
             await client.say("input_audio_buffer.clear")
+            assert quiet.is_set()
+
+
+@pytest.mark.parametrize("detected", [True, False])
+async def test_a_turn_for_which_there_is_no_room_is_over_too(detected: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversation, "MAX_ITEMS", 0)
+    session = None if detected else {"audio": {"input": {"turn_detection": None}}}
+    async with driven(session=session) as client:
+        await client.speak(0.5)
+        async with moved(client) as quiet:
+            assert not quiet.is_set()
+            if detected:
+                await client.speak(1.0, 0)
+            else:
+                await client.say("input_audio_buffer.commit")
+            assert client.errors == ["too_many_items"]
             assert quiet.is_set()

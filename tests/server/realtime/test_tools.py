@@ -160,6 +160,21 @@ async def test_who_speaks_up_silences_that_too() -> None:
         assert client.of("conversation.item.truncated") == []
 
 
+async def test_who_listens_to_that_is_not_idle() -> None:
+    long = "I am looking that up for you, which may take a little while, so please do bear with me."
+    detection = {"type": "server_vad", "idle_timeout_ms": 5000}
+    session = filled(tool_filler=long) | {"audio": {"input": {"turn_detection": detection}}}
+    async with driven(calling(), voice(), session) as client:
+        await client.ask("Is it warm in Rome?")
+        while not client.of("output_audio_buffer.stopped"):
+            await client.speak(0.1, 0)
+        assert client.clock.now() > 8
+        await client.speak(4.5, 0)
+        assert client.of("input_audio_buffer.timeout_triggered") == []
+        await client.speak(1.0, 0)
+        assert len(client.of("input_audio_buffer.timeout_triggered")) == 1
+
+
 async def test_nothing_is_said_meanwhile_if_there_is_no_meanwhile() -> None:
     """A client may ask for the next answer before the end of the last one has been dealt with."""
     engine, speaker = calling(), steady()

@@ -193,6 +193,25 @@ def test_what_is_said_changes_and_nothing_else(fields: dict[str, Any], changed: 
     shown(after)
 
 
+@pytest.mark.parametrize(
+    ("fields", "language"),
+    [
+        ({"languages": ["de"]}, "de"),
+        ({"languages": []}, None),
+        ({"languages": None}, None),
+        ({"language": "de"}, "de"),
+        ({"language": None}, None),
+        ({"language": None, "languages": ["de"]}, "de"),
+        ({"prompt": "Ola"}, "en"),
+    ],
+)
+def test_a_language_is_replaced_by_either_name(fields: dict[str, Any], language: str | None) -> None:
+    for first in ({"language": "en"}, {"languages": ["en"]}):
+        after = asked(asked(TALK, **heard(transcription=first)), **heard(transcription=fields))
+        assert after.transcription is not None
+        assert after.transcription.language == language
+
+
 def test_keywords_become_a_hint() -> None:
     assert Transcription().hint == ""
     assert Transcription(prompt="A talk.", keywords=("Oryx", "Ola")).hint == "A talk.\nWords that may occur: Oryx, Ola."

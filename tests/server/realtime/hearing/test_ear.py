@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import soxr
 
-from engine.api import SAMPLE_RATE
+from engine.api import MAX_SOUND_SECONDS, SAMPLE_RATE
 from server.realtime.hearing.ear import Ear
 from server.realtime.hearing.formats import PCM, PCM_16K, PCMA, PCMU, SoundFormat
 from server.realtime.hearing.g711 import encoded
 from server.realtime.hearing.input_buffer import MAX_SAMPLES, BufferFullError
 from server.realtime.hearing.vad import Vad
+from server.realtime.hearing.windows import FRAME
 from server.realtime.turn_config import SemanticVad, ServerVad
 from server.realtime.turns import IdleTimeout, Paused, Resumed, Started, Stopped, TurnEvent
 from tests.server.realtime.hearing.speech import Sound, Speech, noisy, pcm, seconds
@@ -162,6 +163,26 @@ async def test_more_than_the_model_hears_is_refused_without_turn_detection_only(
     assert await events_of(ear, minute, len(minute)) == []
 
 
+@pytest.mark.parametrize("format", [PCM, PCM_16K, PCMU])
+async def test_a_refused_append_changes_nothing(vad: Vad, format: SoundFormat) -> None:
+    """All that was taken can be committed, to the last sample, which the resampler still holds back."""
+    ear, second = Ear(vad, format), bytes(format.rate * format.sample_bytes)
+    nearly = second * (MAX_SOUND_SECONDS - 1)
+    await events_of(ear, nearly, len(nearly))
+    for more in (second + second[: len(second) // 1000], second * 2):
+        with pytest.raises(BufferFullError):
+            await events_of(ear, more, len(more))
+    await events_of(ear, second, len(second))
+    assert len(ear.commit()) == ear.buffer.end == MAX_SAMPLES
+
+
+async def test_what_is_held_back_is_cut_to_the_room_there_is(vad: Vad) -> None:
+    ear = Ear(vad, PCM)
+    await events_of(ear, bytes(WIRE_RATE * 2))
+    ear.buffer.append(np.zeros(ear.buffer.room, np.int16))
+    assert len(ear.commit()) == MAX_SAMPLES
+
+
 async def test_a_commit_in_the_middle_of_speech(vad: Vad, speech: Speech) -> None:
     said = pcm(await speech.say(*SENTENCES[0]))
     ear, half = Ear(vad, PCM_16K, ServerVad()), len(said) // 4 * 2
@@ -204,6 +225,17 @@ async def test_turn_detection_that_begins_while_a_reply_plays_knows_it(vad: Vad,
         ear.take_turns(ServerVad())
         events = await events_of(ear, pcm(np.concatenate((seconds(0.5), click, seconds(1)))))
         assert bool(events) != playing
+
+
+@pytest.mark.parametrize("turns", [ServerVad(), None])
+async def test_of_what_was_played_only_the_last_is_kept(vad: Vad, turns: ServerVad | None) -> None:
+    ear, second = Ear(vad, PCM_16K, turns), noisy(seconds(1), -20)
+    ear.playback_began()
+    for _ in range(30):
+        ear.played(ear.buffer.end, pcm(second, WIRE_RATE))
+        await events_of(ear, bytes(2 * SAMPLE_RATE))
+        ear.clear()
+    assert len(ear._guard._played._dry) < 5 * SAMPLE_RATE // FRAME
 
 
 async def test_one_hears_nothing_while_idle_and_is_told(vad: Vad) -> None:
