@@ -122,8 +122,10 @@ class Stops:
         before = text[max(0, start - 32) : start]
         lang = base(language_of(before, self._lang) or "en")
         if text[start] == ".":
-            if _LIST_MARKER.fullmatch(text[:start]) or is_abbreviation(before, lang, word):
+            if _LIST_MARKER.fullmatch(text[:start]):
                 return False
+            if (abbreviation := is_abbreviation(before, lang, word)) is not None:
+                return not abbreviation
             if _ENDS_WITH_LETTER.search(before):
                 return True
         # Without the marks around the stop: sentencex keeps together what a quote or bracket opened.

@@ -82,6 +82,15 @@ def test_a_whisper_of_unknown_heads_is_refused(tmp_path: Path) -> None:
         described(tmp_path)
 
 
+def test_pickled_shards_are_refused(tmp_path: Path) -> None:
+    write(tmp_path, SMALL)
+    torch.save(load_file(tmp_path / "model.safetensors"), tmp_path / "pytorch_model.bin")
+    described(tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    with pytest.raises(CheckpointError, match=re.escape(f"{tmp_path} has .bin files and no safetensors")):
+        described(tmp_path)
+
+
 def described(folder: Path) -> OlaConfig:
     config = OlaConfig.from_pretrained(folder)
     describe_hearing(config, folder)

@@ -11,7 +11,7 @@ import torch
 
 from engine.model.beats import KaldiFbank
 from engine.model.plain import PlainOla
-from engine.model.senses import chunked, normalise
+from engine.model.senses import Hearing, chunked, normalise
 from engine.model.whisper import LogMel
 from engine.preprocess import (
     MAX_SOUND_SAMPLES,
@@ -23,6 +23,7 @@ from engine.preprocess import (
     video_rows,
 )
 from tests import golden_media, golden_set
+from tests.engine.small_checkpoint import Recipe
 
 TOLERANCE = 1e-3
 
@@ -126,3 +127,12 @@ def test_video_frames_are_exact_and_features_agree(plain_ola: PlainOla, stem: st
 def test_a_thin_video_is_refused() -> None:
     with pytest.raises(ValueError, match="too long and thin"):
         video_frames(np.zeros((1, 4, 4000, 3), dtype=np.uint8))
+
+
+def test_hearing_is_made_where_the_model_runs() -> None:
+    """The engine makes it under its device and moves nothing later."""
+    with torch.device("meta"):
+        hearing = Hearing(Recipe().config())
+    placed = dict(hearing.named_parameters()) | dict(hearing.named_buffers())
+    assert "fbank.banks" in placed
+    assert {name for name, tensor in placed.items() if not tensor.is_meta} == set()

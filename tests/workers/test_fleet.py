@@ -131,10 +131,11 @@ async def test_a_worker_that_is_told_to_stop_finishes_what_it_has(redis_server: 
     assert_whole(listener.events)
 
 
-async def test_what_it_cannot_finish_goes_to_others_at_once(redis_server: RedisServer) -> None:
+@pytest.mark.parametrize("slots", [2, pytest.param(1, id="none free")])
+async def test_what_it_cannot_finish_goes_to_others_at_once(redis_server: RedisServer, slots: int) -> None:
     url, listener, port = redis_server.url, Listener(), free_port()
     async with (
-        worker(url, "--drain-seconds", "0.1", **SCRIPT | {"rtf": 30.0}) as first,
+        worker(url, "--drain-seconds", "0.1", **SCRIPT | {"rtf": 30.0, "slots": slots}) as first,
         speaking(url, patience=60.0) as (speaker, _),
         anyio.create_task_group() as group,
     ):

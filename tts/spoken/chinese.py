@@ -55,7 +55,7 @@ class Chinese(Verbalizer):
                 rf"{START}({year})[-/.](1[0-2]|0[1-9]){END}(?![-/.][0-9])",
                 lambda match: f"{self.digits(match[1])}年{self.cardinal(int(match[2]))}月",
             ),
-            (r"(?<=[0-9%°])[-–—~～](?=[0-9.]{1,12}[^0-9.=\-–—])", lambda match: to),
+            (r"(?:(?<=[0-9%°℃])|(?<=[0-9]度))[-–—~～](?=[0-9.]{1,12}[^0-9.=\-–—])", lambda match: to),
             (r"(?<!\w)[-−](?=[0-9.]{1,9} ?(?:°|℃|度|摄氏))|(?<=[温度约])[-−](?=[0-9])", lambda match: "零下"),
             (r"(?<=[为是到至于])[-−](?=[0-9])", lambda match: "负"),
             (rf"{START}(?<![/⁄×第期周])2 ?(?={_COUNTERS})", lambda match: "两"),

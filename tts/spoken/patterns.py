@@ -40,8 +40,12 @@ DOTTED = rf"{START}([0-9]{{1,9}}(?:\.[0-9]{{1,9}}){{2,9}}){END}(?!\.[0-9])"
 GROUPED_BY_DOTS = r"(?![0-9]{1,3}(?:\.[0-9]{3}){2,6}(?![0-9.]*[0-9]))"
 RANGE = rf"(?<=[0-9%°])(?:{RANGE_MARK}(?![0-9.,]{{1,15}} ?=)| [–—~～〜] )(?=[$€£¥]?[0-9])"
 MINUS = r"(?<=[0-9)])[-−](?=[0-9(])|(?<=[\w)] )[-−] (?=[\w(])"
-NEGATIVE = r"(?<![A-Za-z0-9_\u00c0-\u052f)\]^])[-−](?=\.?[0-9$€£¥])"
-"""Not behind letters with which it could be a hyphen; Chinese, Japanese and Korean put no space before a number."""
+NEGATIVE = (
+    r"(?<![\w)\]^])[-−](?=\.?[0-9$€£¥])"
+    r"|(?<=[\u3040-\u9fff\uac00-\ud7a3])(?<![度도])[-−](?=[0-9]{1,9}(?:\.[0-9]{1,9})? ?[°℃℉%％度도])"
+)
+"""Straight behind a letter it is a hyphen (3月-5月, 歼-20), but for degrees and percent behind Chinese, Japanese and
+Korean, which put no space there."""
 FRACTION = r"(?<![0-9/])(?<![0-9][.,])(?:([0-9]{1,4})[ -])?([0-9]{1,4})[/⁄]([0-9]{1,4})(?![0-9/])"
 RATIO = rf"{START}(?<!:)([0-9]{{1,3}}):([0-9]{{1,3}})(?![0-9:])"
 TWO_SIGNS = r"(?<![<>=])(?:[<>]=|!=|[-=]>|\+-|\+/[-−]|==++)"

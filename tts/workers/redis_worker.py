@@ -99,8 +99,7 @@ class RedisWorker:
             background.cancel_scope.cancel()
 
     async def _take_jobs(self, units: TaskGroup, stopping: anyio.Event) -> None:
-        while True:
-            await self._free.acquire()
+        while await self._slot(stopping):
             delivery = None
             try:
                 if stopping.is_set():
@@ -112,6 +111,16 @@ class RedisWorker:
             if delivery is not None:
                 self._in_hand.add(delivery)
                 units.start_soon(self._work_on, delivery, name="unit")
+
+    async def _slot(self, stopping: anyio.Event) -> bool:
+        """Wait for a free slot and take it; False without one if `stopping` is set first."""
+        taken = False
+        async with anyio.create_task_group() as waiting:
+            waiting.start_soon(_cancel_at, stopping, waiting.cancel_scope, name="stopping")
+            await self._free.acquire()
+            taken = True
+            waiting.cancel_scope.cancel()
+        return taken
 
     async def _next(self) -> _Delivery | None:
         """A job that somebody left, or else a new one, or None if there is none for a while."""
@@ -282,3 +291,8 @@ class RedisWorker:
         for delivery in self._in_hand:
             idle = round(1000 * keys.GONE_SECONDS)
             await self._redis.xclaim(self._work, keys.GROUP, self._name, 0, [delivery.entry], idle=idle, justid=True)
+
+
+async def _cancel_at(event: anyio.Event, scope: anyio.CancelScope) -> None:
+    await event.wait()
+    scope.cancel()
