@@ -105,6 +105,18 @@ async def test_a_failing_voice_says_why(redis_server: RedisServer) -> None:
         await redis_server.until_forgotten()
 
 
+async def test_asking_again_for_a_unit_makes_no_second_job(redis_server: RedisServer) -> None:
+    """The client sends everything again whose answer was lost."""
+    work, sound = keys.work("queue"), keys.sound("unit")
+    command = "EVAL", keys.ASK, "2", work, sound, "job", "60"
+    first = await redis_server.ask(*command)
+    await redis_server.ask("XADD", sound, "*", "kind", "begun", "attempt", "1", "seq", "0", "data", "")
+    assert await redis_server.ask(*command) == first
+    assert [entry for entry, _ in await redis_server.ask("XRANGE", work, "-", "+")] == [first]
+    assert await redis_server.ask("XLEN", sound) == 2
+    assert 0 < await redis_server.ask("TTL", sound) <= 60
+
+
 # Ending
 
 

@@ -35,6 +35,17 @@ KEPT_SECONDS = 24 * 3600
 DEAD_LETTERS = 100
 BEATS_KEPT = 1000
 
+ASK = """
+local asked = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', 1)[1]
+if asked then return asked[2][4] end
+local entry = redis.call('XADD', KEYS[1], '*', 'job', ARGV[1])
+redis.call('XADD', KEYS[2], '*', 'kind', 'asked', 'entry', entry)
+redis.call('EXPIRE', KEYS[2], ARGV[2])
+return entry
+"""
+"""Ask for a unit; returns its job's entry. Sent again because the answer was lost, it finds the unit's sound begun and
+adds no second job. Keys: work, sound. Arguments: job, seconds."""
+
 WRITE = """
 local held = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[2], ARGV[2], 1)[1]
 if not held or held[2] ~= ARGV[3] or held[4] ~= tonumber(ARGV[4]) then return 0 end

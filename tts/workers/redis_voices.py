@@ -229,11 +229,10 @@ class RedisFleet:
                 if one.over and one.job.unit not in never:
                     self._take_back(pipe, one)
             for one in asked:
-                pipe.xadd(keys.sound(one.job.unit), {"kind": "asked"})
-                pipe.expire(keys.sound(one.job.unit), keys.SOUND_SECONDS)
-                pipe.xadd(keys.work(one.queue), {"job": one.job.pack()})
+                places = keys.work(one.queue), keys.sound(one.job.unit)
+                pipe.eval(keys.ASK, len(places), *places, one.job.pack(), keys.SOUND_SECONDS)
             replies = await pipe.execute() if len(pipe) else []
-        entries = replies[len(replies) - 3 * len(asked) :][2::3]
+        entries = replies[len(replies) - len(asked) :]
         self._entries |= {one.job.unit: entry for one, entry in zip(asked, entries, strict=True)}
 
     def _take_back(self, pipe: Any, errand: _Errand) -> None:
