@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from server.access.access import Access
 from server.access.keys.key import account_of, digest_of
 from server.access.limits.allowance import Allowance, LimitError, duration
-from server.access.limits.ledger import PERIOD, Draw, Lease, Ledger, LedgerError, Taking
+from server.access.limits.ledger import PERIOD, Draw, Lease, Ledger, LedgerError, Standing, Taking
 from server.access.limits.memory import MemoryLedger
 from server.access.limits.quota import Quota
 from server.access.limits.shared import RedisLedger
@@ -330,6 +330,18 @@ async def test_a_redis_that_goes_in_the_middle_cuts_no_answer() -> None:
             await allowance.spoke(30)
             with pytest.raises(LedgerError):
                 await allowance.check_speech()
+
+
+async def test_a_place_is_given_back_although_nothing_can_be_charged() -> None:
+    class Unchargeable(MemoryLedger):
+        async def charge(self, account: str, draw: Draw) -> Standing:
+            raise LedgerError("gone")
+
+    ledger, quota = Unchargeable(), Quota(concurrent_requests=1, input_bytes_per_minute=100)
+    for _ in range(2):
+        allowance = Allowance(ledger, "anna", quota)
+        async with allowance.entered("concurrent_requests"):
+            await allowance.read(10)
 
 
 async def test_sessions_are_counted_apart() -> None:
