@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, ExitStack
 
 import anyio
 import anyio.lowlevel
+import httpx
 import openai
 import pytest
 from hypothesis import given
@@ -289,17 +290,22 @@ async def test_speech_is_charged_where_it_is_made() -> None:
     assert len(voice.said) == 1
 
 
-async def test_a_listener_who_leaves_pays_for_what_was_made() -> None:
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_listener_who_leaves_pays_for_what_was_made(stream: bool) -> None:
     voice = quick_voice(seconds_per_char=0.1, gate=anyio.Event(), gate_after=12)
     ledger = MemoryLedger()
     access = Access(SomeKeys(audio_seconds_per_minute=600), ledger)
     async with served(ScriptedEngine(["This is more than twenty letters long."]), voice, access=access) as server:
-        async with server.http.stream("POST", CHAT, json=SPOKEN | {"stream": True}, headers=AUTHORIZED) as response:
-            sounds = 0
-            async for line in response.aiter_lines():
-                sounds += '"data":' in line
-                if sounds == 10:
-                    break
+        if stream:
+            async with server.http.stream("POST", CHAT, json=SPOKEN | {"stream": True}, headers=AUTHORIZED) as response:
+                sounds = 0
+                async for line in response.aiter_lines():
+                    sounds += '"data":' in line
+                    if sounds == 10:
+                        break
+        else:
+            with pytest.raises(httpx.ReadTimeout):
+                await server.http.post(CHAT, json=SPOKEN, headers=AUTHORIZED, timeout=1)
         account, remaining = account_of(digest_of(SECRET.encode())), 600.0
         with anyio.fail_after(5):
             while remaining == 600:
