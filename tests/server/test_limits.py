@@ -51,6 +51,13 @@ async def ledgers(request: pytest.FixtureRequest, redis_url: str) -> AsyncIterat
         yield [RedisLedger(client) for client in clients]
 
 
+class Unchargeable(MemoryLedger):
+    """One that is gone once a request was let in."""
+
+    async def charge(self, account: str, draw: Draw) -> Standing:
+        raise LedgerError("gone")
+
+
 # Ledgers
 
 
@@ -327,6 +334,14 @@ async def test_a_ledger_that_is_gone_lets_nobody_in_but_those_without_limits() -
         assert (await server.http.post(CHAT, json=ASK, headers=AUTHORIZED)).status_code == 200
 
 
+async def test_a_ledger_that_goes_while_a_form_comes_in_is_not_the_forms_fault() -> None:
+    access = Access(SomeKeys(input_bytes_per_minute=2**30), Unchargeable())
+    async with served(ScriptedEngine(), access=access) as server:
+        files = {"file": ("a.wav", bytes(2**21))}
+        answer = await server.http.post("/v1/audio/transcriptions", headers=AUTHORIZED, files=files)
+        assert check_error(answer, 503)["code"] == "limits_unavailable"
+
+
 async def test_a_redis_that_goes_in_the_middle_cuts_no_answer() -> None:
     server = ExitStack()
     async with connected(server.enter_context(redis_server()).url) as redis:
@@ -339,10 +354,6 @@ async def test_a_redis_that_goes_in_the_middle_cuts_no_answer() -> None:
 
 
 async def test_a_place_is_given_back_although_nothing_can_be_charged() -> None:
-    class Unchargeable(MemoryLedger):
-        async def charge(self, account: str, draw: Draw) -> Standing:
-            raise LedgerError("gone")
-
     ledger, quota = Unchargeable(), Quota(concurrent_requests=1, input_bytes_per_minute=100)
     for _ in range(2):
         allowance = Allowance(ledger, "anna", quota)
