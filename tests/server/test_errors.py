@@ -245,15 +245,19 @@ async def test_a_websocket_is_refused_before_it_is_accepted_and_closed_after(
 
         url = str(server.http.base_url).replace("http", "ws")
         with pytest.raises(InvalidStatus) as refused:
-            await connect(f"{url}/before")
+            await connect(f"{url}/be%0Afore")
         answer = refused.value.response
         assert answer.body is not None
         told = httpx.Response(answer.status_code, content=bytes(answer.body), headers=list(answer.headers.raw_items()))
         assert check_error(told, status)["code"] == code
+        assert told.headers["x-request-id"]
         assert told.headers.get("Retry-After") == getattr(error, "headers", {}).get("Retry-After")
-        async with connect(f"{url}/after") as connection:
+        async with connect(f"{url}/after", additional_headers={"x-request-id": "mine"}) as connection:
+            assert connection.response is not None
+            assert connection.response.headers["x-request-id"] == "mine"
             with pytest.raises(ConnectionClosedError) as ended:
                 await connection.recv()
         assert ended.value.rcvd is not None
         assert (ended.value.rcvd.code, ended.value.rcvd.reason) == closed
     assert ("Traceback" in caplog.text) is (status == 500)
+    assert not any("\n" in record.getMessage() for record in caplog.records), "a line of the log by a client"
