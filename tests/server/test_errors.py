@@ -111,6 +111,12 @@ async def test_a_body_that_is_too_large(declared: bool) -> None:
         assert (await server.http.post(CHAT, json=ASK)).status_code == 200
 
 
+async def test_a_body_of_too_many_values() -> None:
+    content = b'{"messages":[' + b"{}," * 600_000 + b"{}]}"
+    async with served(ScriptedEngine()) as server:
+        check_error(await server.http.post(CHAT, content=content, headers=JSON), 413)
+
+
 async def test_an_attachment_that_is_refused_names_its_part() -> None:
     part = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
     messages = [{"role": "user", "content": [{"type": "text", "text": "What is it?"}, part]}]
