@@ -11,17 +11,22 @@ from starlette.requests import Request
 
 from server.errors import RequestError
 
+_MAX_VALUES = 1_000_000
+"""A value takes two bytes of JSON and dozens in memory; recordings and long talks are few values."""
+
 
 async def read_object(request: Request, max_bytes: int) -> dict[str, Any]:
     """The body as a dict. Cancelling it leaves the rest of the body unread.
 
     Raises:
-        RequestError: not declared as JSON (415), more than `max_bytes` (413), no JSON or no object (400).
+        RequestError: not declared as JSON (415), more than `max_bytes` or of values (413), no JSON or no object (400).
         starlette.requests.ClientDisconnect: the client left while sending.
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise RequestError("The body must be sent as Content-Type: application/json.", status=415)
     raw = await read_body(request, max_bytes)
+    if raw.count(b",") + raw.count(b"[") + raw.count(b"{") > _MAX_VALUES:
+        raise RequestError(f"The body has more than the {_MAX_VALUES} values this server takes.", status=413)
     try:
         body = from_json(raw, allow_inf_nan=False)
     except ValueError as error:

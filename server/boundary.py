@@ -100,7 +100,7 @@ class Boundary:
             if scope["type"] == "http":
                 await self._answered(scope, receive, send, headers, timing, told)
             else:
-                await self._connected(scope, receive, send, told)
+                await self._connected(scope, receive, send, headers, told)
 
     @contextmanager
     def _observed(self, scope: Scope, timing: Timing) -> Generator[_Told, None, None]:
@@ -145,7 +145,7 @@ class Boundary:
                     await self._app(scope, receive, note_status)
                 if time.cancelled_caught:
                     logger.warning(
-                        "%s %s was cut off (%s)", scope["method"], scope["path"], scope["state"]["request_id"]
+                        "%s %r was cut off (%s)", scope["method"], scope["path"], scope["state"]["request_id"]
                     )
                     # One that has begun stays without its end: uvicorn closes the connection.
                     if told.status == _CLIENT_LEFT:
@@ -160,12 +160,16 @@ class Boundary:
             finally:
                 self._metrics.requests.labels(route_of(scope), told.status).inc()
 
-    async def _connected(self, scope: Scope, receive: Receive, send: Send, told: _Told) -> None:
+    async def _connected(
+        self, scope: Scope, receive: Receive, send: Send, headers: list[tuple[bytes, bytes]], told: _Told
+    ) -> None:
         """A WebSocket: refused with an HTTP answer, or closed with a code (RFC 6455, 7.4.1) if it was accepted."""
         accepted = False
 
         async def note_accept(message: Message) -> None:
             nonlocal accepted
+            if message["type"] in ("websocket.accept", "websocket.http.response.start"):
+                message = {**message, "headers": [*message.get("headers", ()), *headers]}
             if message["type"] == "websocket.accept" and not accepted:
                 accepted = True
                 told.began(_ACCEPTED)
@@ -185,7 +189,7 @@ class Boundary:
                     await send({"type": "websocket.close", "code": _close_code(failure), "reason": reason})
             else:
                 told.began(failure.status)
-                await WebSocket(scope, receive, send).send_denial_response(_answer(failure))
+                await WebSocket(scope, receive, note_accept).send_denial_response(_answer(failure))
         finally:
             if accepted:
                 self._metrics.sessions_open.labels(route_of(scope)).dec()
@@ -200,7 +204,7 @@ def _told(scope: Scope, error: Exception) -> Failure:
     failure = describe(error)
     if failure.status >= 500 and not isinstance(error, RequestError):
         what = scope.get("method", "WebSocket")
-        logger.error("%s %s failed (%s)", what, scope["path"], scope["state"]["request_id"], exc_info=error)
+        logger.error("%s %r failed (%s)", what, scope["path"], scope["state"]["request_id"], exc_info=error)
     return failure
 
 

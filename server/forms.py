@@ -8,12 +8,20 @@ from typing import Any
 
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from server.body import body_pieces
 from server.errors import RequestError
 
 _MAX_FIELDS = 64
+
+
+class _BrokenOffError(MultiPartException):
+    """The body could not be read to its end."""
+
+    def __init__(self, why: Exception) -> None:
+        super().__init__("it breaks off")
+        self.why = why
 
 
 def is_form(request: Request) -> bool:
@@ -25,16 +33,16 @@ async def read_form(request: Request, max_bytes: int) -> FormData:
 
     Raises:
         RequestError: no form (415), more than `max_bytes` (413), or malformed (400).
-        starlette.requests.ClientDisconnect: the client left while sending.
+        Exception: whatever keeps the body from being read, such as a client that left while sending.
     """
     if not is_form(request):
         raise RequestError("The body must be sent as Content-Type: multipart/form-data.", status=415)
     try:
         async with aclosing(_pieces(request, max_bytes)) as pieces:
             return await MultiPartParser(request.headers, pieces, max_files=1, max_fields=_MAX_FIELDS).parse()
+    except _BrokenOffError as error:
+        raise error.why from error
     except (MultiPartException, KeyError) as error:
-        if isinstance(error.__cause__, RequestError | ClientDisconnect):
-            raise error.__cause__ from error
         raise RequestError(f"The body is not a valid form: {error}.", code="invalid_form") from error
 
 
@@ -67,4 +75,4 @@ async def _pieces(request: Request, max_bytes: int) -> AsyncGenerator[bytes, Non
             async for piece in pieces:
                 yield piece
     except Exception as error:
-        raise MultiPartException("it breaks off") from error
+        raise _BrokenOffError(error) from error

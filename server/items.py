@@ -73,6 +73,6 @@ def _part(part: object, where: str) -> object:
         raise RequestError(f"{where}: this server keeps and reads no files; send pictures and sound.", param=where)
     if part.get("type") == "input_image":
         return {"type": "image_url", "image_url": {"url": part.get("image_url")}}
-    if part.get("type") in _TEXTS:
+    if str(part.get("type")) in _TEXTS:
         raise RequestError(f"{where}: a text part must have a text.", param=where)
     return part

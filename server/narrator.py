@@ -93,15 +93,15 @@ class Narrator:
                     failure = event.error
                 if isinstance(event, Sound):
                     pcm += event.pcm
+                    await self._count(event.pcm)
         if failure is not None:
             if not pcm:
                 raise failure
             logger.error("A whole answer lacks a unit", exc_info=failure)
-        await self._count(pcm)
         # Minutes of sound take a second to compress; other answers must not wait for it.
         return await anyio.to_thread.run_sync(encode_file, bytes(pcm), self.format, abandon_on_cancel=True)
 
-    async def _count(self, pcm: bytes | bytearray) -> float:
+    async def _count(self, pcm: bytes) -> float:
         seconds = len(pcm) / _BYTES_PER_SECOND
         self.metrics.spoken.inc(seconds)
         await self.allowance.spoke(seconds)

@@ -27,6 +27,8 @@ _WAIT = 0.15
 _SHORTEST_CLAUSE = 20
 _TINY = 12
 """Letters below which a sentence is spoken with the next one: alone it sounds clipped and buys no time."""
+_MUCH_UNSAID = 300
+"""Characters with nothing to say that do not wait for the next sentence: whoever paces the text waits for them."""
 _HURRY = 0.5
 """Seconds of buffered sound below which to begin soon matters more than to speak well."""
 
@@ -89,8 +91,8 @@ class Planner:
 
     @property
     def only_unsaid(self) -> bool:
-        """What is left of the text holds nothing to say; it comes as a last unit."""
-        return self._ended and not self._ready and bool(self._unsaid)
+        """What comes next holds nothing to say, and is much or the last: it is a unit of its own."""
+        return not self._ready and len(self._unsaid) > (0 if self._ended else _MUCH_UNSAID)
 
     def feed(self, text: str, now: float) -> None:
         """Take the next piece of text, of any size."""
@@ -117,17 +119,17 @@ class Planner:
         return self._count(now, buffered) > 0 or self.only_unsaid
 
     def take(self, now: float, buffered: float) -> Unit | None:
-        """The next unit, or None: there is none yet, or it had better grow."""
+        """The next unit, or None: there is none yet, or it had better grow. Without words if it is `only_unsaid`."""
+        if self.only_unsaid:  # before time makes a sentence of what follows: nobody may be there to say it
+            text, self._unsaid = self._unsaid, ""
+            return Unit(text, "", 0.0)
         self._settle(now, buffered)
         sentences = [self._ready.popleft() for _ in range(self._count(now, buffered))]
-        if sentences:
-            words = _joined((sentence.words for sentence in sentences), missing=".")
-            text = _joined(sentence.text for sentence in sentences)
-            return Unit(text, words, pause_after(sentences[-1].own))
-        if not self.only_unsaid:
+        if not sentences:
             return None
-        text, self._unsaid = self._unsaid, ""
-        return Unit(text, "", 0.0)
+        words = _joined((sentence.words for sentence in sentences), missing=".")
+        text = _joined(sentence.text for sentence in sentences)
+        return Unit(text, words, pause_after(sentences[-1].own))
 
     def shorten(self, buffered: float) -> None:
         """Cut the next sentence after a clause if it is longer than the buffered sound.

@@ -22,7 +22,8 @@ from server.parts import Parts
 from server.realtime.config import REALTIME_MODELS
 from server.realtime.shapes import check_session
 
-_MAX_BODY = 2**20
+_MAX_BODY = 2**16
+"""Bytes. Sessions are kept, thousands of them."""
 _DOCS: dict[str, Any] = {
     "requestBody": {
         "description": "When the secret expires, and the session that it is for; all of it may be left out.",

@@ -47,15 +47,26 @@ class Origins:
             raise RequestError(message, status=403, code="origin_not_allowed")
 
     def _allows(self, origin: str, host: str) -> bool:
-        return ANY in self.listed or origin in self.listed or urlsplit(origin).netloc == host
+        return ANY in self.listed or origin in self.listed or _netloc(origin) == host
 
     def _is_local(self, host: str) -> bool:
         """Whether no page elsewhere can have this name: an address needs no resolving, so nobody can rebind it."""
-        name = urlsplit(f"//{host}").hostname or ""
+        try:
+            name = urlsplit(f"//{host}").hostname or ""
+        except ValueError:
+            return False
         if not name or name == "localhost" or name.endswith(".localhost"):
             return True
         try:
             ip_address(name)
         except ValueError:
-            return any(host == urlsplit(listed).netloc for listed in self.listed)
+            return any(host == _netloc(listed) for listed in self.listed)
         return True
+
+
+def _netloc(origin: str) -> str | None:
+    """None if it is malformed."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None

@@ -8,12 +8,16 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator
 
+import anyio
+
 from tts.wake import Wake
 
 _PIECE = 400
 """Characters handed over at a time."""
 _AHEAD = 2000
 """Characters handed over and not yet begun, white space aside: minutes of speech, more than is made ahead."""
+_STILL = 0.5
+"""Seconds in which no unit begins, after which more is handed over: a block of code is one unit, however long."""
 _BETWEEN_WORDS = re.compile(r"\w\s(?=\S)")
 
 
@@ -45,9 +49,11 @@ class PacedText:
         self._news.up()
 
     async def pieces(self) -> AsyncGenerator[str, None]:
-        """The text in order, in pieces of any size; waits while the voice is far behind."""
+        """The text in order, in pieces of any size; waits while the voice is far behind, and never for ever."""
+        still = False
         while True:
-            if self._rest and self._ahead < _AHEAD:
+            if self._rest and (still or self._ahead < _AHEAD):
+                still = False
                 cut = _cut(self._rest)
                 piece, self._rest = self._rest[:cut], self._rest[cut:]
                 self._ahead += _ink(piece)
@@ -55,7 +61,9 @@ class PacedText:
             elif self._ended and not self._rest:
                 return
             else:
-                await self._news.wait()
+                with anyio.move_on_after(_STILL if self._rest else None) as patience:
+                    await self._news.wait()
+                still = patience.cancelled_caught
 
 
 def _cut(text: str) -> int:

@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 ROUTE = "/v1/audio/speech/stream"
 
 _IDLE_SECONDS = 300.0
-"""Without a message and with nothing to say, after which the connection is closed."""
+"""Without a message, with nothing to say and nothing sent, after which the connection is closed."""
 _UNREAD_REPLIES = 100
 """After which a client is taken not to read at all."""
 
@@ -63,6 +63,7 @@ class _Connection:
         self._code, self._reason = 1000, ""
         self._cancelled: list[str] | None = None
         self._ended = Wake()
+        self._sent = -math.inf
 
     async def run(self) -> None:
         """Serve until the client leaves or is idle. Cancelling it stops the voice.
@@ -104,12 +105,15 @@ class _Connection:
 
     async def _next(self) -> Any:
         """The next message; None if nothing comes any more, or may."""
+        since = anyio.current_time()
         while True:
-            with anyio.move_on_after(self._idle_seconds):
+            idle_at = max(since, self._sent) + self._idle_seconds
+            with anyio.move_on_after(idle_at - anyio.current_time()):
                 try:
                     message = await self._websocket.receive()
                 except LimitError as error:  # in place of what was too much
                     self._answer(_error(error))
+                    since = anyio.current_time()
                     continue
                 except RequestError as error:
                     self._over = error
@@ -117,7 +121,9 @@ class _Connection:
                 if message["type"] == "websocket.disconnect":
                     raise WebSocketDisconnect(message.get("code", 1006))
                 return message
-            if not self._session.waiting:
+            if self._session.waiting:
+                since = anyio.current_time()
+            elif self._sent + self._idle_seconds <= anyio.current_time():
                 return None
 
     def _take(self, event: ClientEvent) -> None:
@@ -154,6 +160,7 @@ class _Connection:
 
     async def _send(self, event: dict[str, Any]) -> None:
         await self._websocket.send_text(to_json(event).decode())
+        self._sent = anyio.current_time()
 
     async def _speak(self) -> None:
         async for speech in self._said:

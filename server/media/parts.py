@@ -202,7 +202,7 @@ def _parts(messages: list[Message]) -> Iterator[Part]:
 
 def _replaced(messages: list[Message], attachments: dict[str, list[Attachment]]) -> Iterator[Message]:
     for number, message in enumerate(messages):
-        if not isinstance(message.get("content"), list):
+        if not isinstance(_content(message), list):
             yield message.copy()
             continue
         content: list[Any] = []
@@ -211,8 +211,14 @@ def _replaced(messages: list[Message], attachments: dict[str, list[Attachment]])
         yield message | {"content": content}
 
 
+def _content(message: Message) -> object:
+    """None for an item of reasoning, whose content is the model's own."""
+    own = message.get("type") == "reasoning" and "role" not in message
+    return None if own else message.get("content")
+
+
 def _entries(number: int, message: Message) -> Iterator[tuple[str, Any]]:
-    content = message.get("content")
+    content = _content(message)
     for place, entry in enumerate(content if isinstance(content, list) else []):
         yield f"messages[{number}].content[{place}]", entry
 

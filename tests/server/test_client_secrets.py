@@ -227,6 +227,12 @@ async def test_what_is_wrong_is_named(body: dict[str, Any], param: str) -> None:
         assert check_error(response, 404 if param == "session.model" else 400)["param"] == param
 
 
+async def test_what_is_kept_is_bounded() -> None:
+    async with served(ScriptedEngine()) as server:
+        session = {"type": "realtime", "instructions": "x" * 70_000}
+        check_error(await server.http.post(PATH, json={"session": session}), 413)
+
+
 # Where they are kept
 
 

@@ -111,6 +111,12 @@ async def test_a_body_that_is_too_large(declared: bool) -> None:
         assert (await server.http.post(CHAT, json=ASK)).status_code == 200
 
 
+async def test_a_body_of_too_many_values() -> None:
+    content = b'{"messages":[' + b"{}," * 600_000 + b"{}]}"
+    async with served(ScriptedEngine()) as server:
+        check_error(await server.http.post(CHAT, content=content, headers=JSON), 413)
+
+
 async def test_an_attachment_that_is_refused_names_its_part() -> None:
     part = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
     messages = [{"role": "user", "content": [{"type": "text", "text": "What is it?"}, part]}]
@@ -245,15 +251,19 @@ async def test_a_websocket_is_refused_before_it_is_accepted_and_closed_after(
 
         url = str(server.http.base_url).replace("http", "ws")
         with pytest.raises(InvalidStatus) as refused:
-            await connect(f"{url}/before")
+            await connect(f"{url}/be%0Afore")
         answer = refused.value.response
         assert answer.body is not None
         told = httpx.Response(answer.status_code, content=bytes(answer.body), headers=list(answer.headers.raw_items()))
         assert check_error(told, status)["code"] == code
+        assert told.headers["x-request-id"]
         assert told.headers.get("Retry-After") == getattr(error, "headers", {}).get("Retry-After")
-        async with connect(f"{url}/after") as connection:
+        async with connect(f"{url}/after", additional_headers={"x-request-id": "mine"}) as connection:
+            assert connection.response is not None
+            assert connection.response.headers["x-request-id"] == "mine"
             with pytest.raises(ConnectionClosedError) as ended:
                 await connection.recv()
         assert ended.value.rcvd is not None
         assert (ended.value.rcvd.code, ended.value.rcvd.reason) == closed
     assert ("Traceback" in caplog.text) is (status == 500)
+    assert not any("\n" in record.getMessage() for record in caplog.records), "a line of the log by a client"

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, ExitStack
 
 import anyio
 import anyio.lowlevel
+import httpx
 import openai
 import pytest
 from hypothesis import given
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from server.access.access import Access
 from server.access.keys.key import account_of, digest_of
 from server.access.limits.allowance import Allowance, LimitError, duration
-from server.access.limits.ledger import PERIOD, Draw, Lease, Ledger, LedgerError, Taking
+from server.access.limits.ledger import PERIOD, Draw, Lease, Ledger, LedgerError, Standing, Taking
 from server.access.limits.memory import MemoryLedger
 from server.access.limits.quota import Quota
 from server.access.limits.shared import RedisLedger
@@ -48,6 +49,13 @@ async def ledgers(request: pytest.FixtureRequest, redis_url: str) -> AsyncIterat
         clients = [await closing.enter_async_context(connected(redis_url)) for _ in range(4)]
         await clients[0].flushall()
         yield [RedisLedger(client) for client in clients]
+
+
+class Unchargeable(MemoryLedger):
+    """One that is gone once a request was let in."""
+
+    async def charge(self, account: str, draw: Draw) -> Standing:
+        raise LedgerError("gone")
 
 
 # Ledgers
@@ -289,17 +297,22 @@ async def test_speech_is_charged_where_it_is_made() -> None:
     assert len(voice.said) == 1
 
 
-async def test_a_listener_who_leaves_pays_for_what_was_made() -> None:
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_listener_who_leaves_pays_for_what_was_made(stream: bool) -> None:
     voice = quick_voice(seconds_per_char=0.1, gate=anyio.Event(), gate_after=12)
     ledger = MemoryLedger()
     access = Access(SomeKeys(audio_seconds_per_minute=600), ledger)
     async with served(ScriptedEngine(["This is more than twenty letters long."]), voice, access=access) as server:
-        async with server.http.stream("POST", CHAT, json=SPOKEN | {"stream": True}, headers=AUTHORIZED) as response:
-            sounds = 0
-            async for line in response.aiter_lines():
-                sounds += '"data":' in line
-                if sounds == 10:
-                    break
+        if stream:
+            async with server.http.stream("POST", CHAT, json=SPOKEN | {"stream": True}, headers=AUTHORIZED) as response:
+                sounds = 0
+                async for line in response.aiter_lines():
+                    sounds += '"data":' in line
+                    if sounds == 10:
+                        break
+        else:
+            with pytest.raises(httpx.ReadTimeout):
+                await server.http.post(CHAT, json=SPOKEN, headers=AUTHORIZED, timeout=1)
         account, remaining = account_of(digest_of(SECRET.encode())), 600.0
         with anyio.fail_after(5):
             while remaining == 600:
@@ -321,6 +334,14 @@ async def test_a_ledger_that_is_gone_lets_nobody_in_but_those_without_limits() -
         assert (await server.http.post(CHAT, json=ASK, headers=AUTHORIZED)).status_code == 200
 
 
+async def test_a_ledger_that_goes_while_a_form_comes_in_is_not_the_forms_fault() -> None:
+    access = Access(SomeKeys(input_bytes_per_minute=2**30), Unchargeable())
+    async with served(ScriptedEngine(), access=access) as server:
+        files = {"file": ("a.wav", bytes(2**21))}
+        answer = await server.http.post("/v1/audio/transcriptions", headers=AUTHORIZED, files=files)
+        assert check_error(answer, 503)["code"] == "limits_unavailable"
+
+
 async def test_a_redis_that_goes_in_the_middle_cuts_no_answer() -> None:
     server = ExitStack()
     async with connected(server.enter_context(redis_server()).url) as redis:
@@ -330,6 +351,14 @@ async def test_a_redis_that_goes_in_the_middle_cuts_no_answer() -> None:
             await allowance.spoke(30)
             with pytest.raises(LedgerError):
                 await allowance.check_speech()
+
+
+async def test_a_place_is_given_back_although_nothing_can_be_charged() -> None:
+    ledger, quota = Unchargeable(), Quota(concurrent_requests=1, input_bytes_per_minute=100)
+    for _ in range(2):
+        allowance = Allowance(ledger, "anna", quota)
+        async with allowance.entered("concurrent_requests"):
+            await allowance.read(10)
 
 
 async def test_sessions_are_counted_apart() -> None:

@@ -69,6 +69,15 @@ async def test_without_keys_a_strange_page_changes_nothing() -> None:
     assert len(server.engine.requests) == 1
 
 
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [({"host": "["}, "host_not_allowed"), ({"origin": "http://["}, "origin_not_allowed")],
+)
+async def test_without_keys_a_malformed_name_is_nobody(headers: dict[str, str], code: str) -> None:
+    async with served(ScriptedEngine()) as server:
+        assert check_error(await server.http.post(CHAT, json=ASK, headers=headers), 403)["code"] == code
+
+
 async def test_without_keys_a_rebound_name_is_nobody() -> None:
     async with served(ScriptedEngine(), origins="https://ola.example") as server:
         for host in ("evil.example", "evil.example:8000", "localhost.evil.example", "127.0.0.1.evil.example"):

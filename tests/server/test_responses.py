@@ -58,6 +58,19 @@ async def test_items_reach_the_engine_as_chat_messages() -> None:
     ]
 
 
+async def test_thoughts_reach_the_engine_as_they_are() -> None:
+    thought = {
+        "type": "reasoning",
+        "id": "rs_1",
+        "summary": [],
+        "content": [{"type": "reasoning_text", "text": "Hm."}],
+    }
+    async with served(ScriptedEngine()) as server:
+        response = await server.http.post(PATH, json={"input": [thought, {"role": "user", "content": "Hi"}]})
+    assert response.status_code == 200
+    assert server.engine.requests[0]["input"][0] == thought
+
+
 async def test_pictures_and_sound_are_decoded() -> None:
     sound = {"type": "input_audio", "input_audio": {"data": base64_of(WAV), "format": "wav"}}
     picture = {"type": "input_image", "detail": "auto", "image_url": data_uri(PNG)}
@@ -92,6 +105,7 @@ def message(*parts: object) -> dict[str, Any]:
         (message({"type": "input_file", "file_data": "AA"}), "input[1].content[0]"),
         (message({"type": "input_image"}), "input[1].content[0]"),
         (message({"type": "input_text"}), "input[1].content[0]"),
+        (message({"type": ["input_text"], "text": "Hi"}), "input[1].content[0]"),
         (message("x", {"type": "smell"}), "input[1].content[1]"),
         (message({"type": "input_image", "image_url": "data:image/png;base64,AAAA"}), "input[1].content[0]"),
         ({"stream": "yes"}, "stream"),

@@ -246,3 +246,16 @@ async def test_a_long_text_is_spoken_whole() -> None:
     assert answer.status_code == 200
     assert len(voice.said) < 300, "planned, not line by line"
     assert " ".join(voice.said).count("sentence number") == 300
+
+
+@pytest.mark.parametrize(
+    "unsaid",
+    ["*" * 10_000, "\U0001f600" * 5000, "---\n" * 3000, "```\n" + "x" * 4000 + "\n```\n"],
+    ids=["stars", "emoji", "rules", "code"],
+)
+async def test_much_that_nobody_says_does_not_keep_the_rest_waiting(unsaid: str) -> None:
+    voice = quick_voice()
+    async with served(ScriptedEngine(), voice) as server:
+        answer = await server.http.post(SPEECH, json=PCM | {"input": f"{unsaid} Hello."})
+    assert answer.status_code == 200
+    assert voice.said[-1].endswith("Hello.")

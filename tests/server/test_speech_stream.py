@@ -244,6 +244,19 @@ async def test_an_idle_connection_is_closed() -> None:
         assert await server.idle_after() < STOP_SECONDS
 
 
+async def test_a_connection_is_not_idle_while_its_last_words_are_said() -> None:
+    voice = ScriptedVoice(seconds_per_char=0.05, chunk_seconds=0.05, rtf=1.0)
+    async with served(ScriptedEngine(), voice) as server:
+        app = FastAPI()
+        add_speech_stream(app, server.app.state.parts, idle_seconds=0.3)
+        async with serving(app) as url, connect(f"{url.replace('http', 'ws')}/v1/audio/speech/stream") as connection:
+            client = Client(connection)
+            await client.say("input_text.append", text="This takes much longer.")
+            await client.say("input_text.flush")
+            assert sound_of(await client.hear("speech.audio.done"))
+            assert error_of(await client.hear("error")) == ("idle_timeout", None)
+
+
 async def test_without_a_voice_the_handshake_is_refused() -> None:
     async with served(ScriptedEngine()) as server:
         url = str(server.http.base_url).replace("http", "ws")

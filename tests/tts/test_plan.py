@@ -176,6 +176,24 @@ def test_text_that_holds_nothing_to_say_goes_along() -> None:
     assert planner.done
 
 
+def test_much_that_holds_nothing_to_say_does_not_wait_for_a_sentence() -> None:
+    planner, shown = Planner(), ""
+    for _ in range(25):
+        planner.feed("*" * 400, 0)
+        while planner.only_unsaid:
+            assert planner.ready(0, 0)
+            unit = planner.take(0, 0)
+            assert unit is not None
+            assert not unit.words
+            shown += unit.text
+    assert len(shown) > 9000
+    planner.feed(" Hello.", 0)
+    planner.end(0)
+    shown += "".join(unit.text for unit in all_units(planner, 0))
+    assert shown.replace(" ", "") == "*" * 10_000 + "Hello."
+    assert planner.done
+
+
 def test_scripts_are_not_mixed_in_a_unit() -> None:
     planner = fed("That is good news.\n今天天气很好。\nAnd that is more of it.\n")
     planner.end(0)

@@ -140,12 +140,16 @@ class Allowance:
         self.headers = [header for standing in taking.standings for header in rate_headers(standing)]
 
     async def _leave(self, lease: Lease | None) -> None:
+        """Give the place back, whatever becomes of the rest: it would be renewed as long as the process lives."""
         try:
-            await self._note_speech()
-            if draw := self._draw("input_bytes_per_minute", self._read):
-                await self._charge(draw)
             if lease is not None and self._ledger is not None:
                 await self._ledger.give_back(self._account, lease)
+        except LedgerError:
+            logger.exception("A place could not be given back")
+        try:
+            await self._note_speech()
+            if self._read and (draw := self._draw("input_bytes_per_minute", self._read)):
+                await self._charge(draw)
         except LedgerError:
             logger.exception("The end of a request could not be noted")
 
