@@ -6,6 +6,7 @@ from hashlib import sha256
 
 import numpy as np
 import PIL.Image
+from anyio import to_thread
 
 from engine.api import VIDEO_FRAMES, Fit, Image, Size, Video
 from server.realtime.items import Part, Seen, Watched
@@ -27,14 +28,17 @@ class Frames:
         self._parts: tuple[Part, ...] | None = ()
         """What was made of them; None: nothing since the last one came."""
 
-    def append(self, url: str, frame: Image) -> None:
-        """Take a frame, given as `url`. Beside others it is scaled to the size of the first one, which fits."""
+    async def append(self, url: str, frame: Image) -> None:
+        """Take a frame, given as `url`. Beside others it is scaled to the size of the first one, which fits; in a
+        thread, for it takes 10 ms. Cancelling it leaves the frame out."""
+        taken = self._count % self._every == 0
+        scaled = await to_thread.run_sync(_scaled, frame, self._size(frame)) if taken else frame
         self._count += 1
         self._parts = None
-        if (self._count - 1) % self._every:
+        if not taken:
             return
         self._alone = None if self._frames else Seen(url, frame)
-        self._frames.append(_scaled(frame, self._size(frame)))
+        self._frames.append(scaled)
         if len(self._frames) > _KEPT:
             self._frames = self._frames[::2]
             self._every *= 2

@@ -165,7 +165,7 @@ class Session:
     async def _show(self, url: str) -> None:
         if not self._shared.facts.watches:
             raise RequestError("image_url: this model takes no videos.", param="image_url", code="unsupported_modality")
-        self._frames.append(url, await picture(url, self._shared.parts.attachments, "image_url"))
+        await self._frames.append(url, await picture(url, self._shared.parts.attachments, "image_url"))
 
     async def _create(self, event: ItemCreate) -> None:
         shared = self._shared
