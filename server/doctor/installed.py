@@ -1,6 +1,4 @@
-"""Which programs and packages are there: Python, one engine, the extras, what compiles kernels. Imports none of the large
-ones.
-"""
+"""Which programs and packages are there: Python, one engine, the extras, a compiler. Imports none of the large ones."""
 
 from __future__ import annotations
 
