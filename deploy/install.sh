@@ -16,9 +16,9 @@ get() { # get PACKAGE WHY
 need() { # need PACKAGE WHY TEST...: no more of this without the package; TEST fails while it is missing
     local package=$1 why=$2
     shift 2
-    "$@" && return
+    "$@" 2>/dev/null && return
     if can_install; then get "$package" "$why" || true; fi
-    "$@" || fail "$package is missing ($why). Install it, for example: sudo apt-get install $package"
+    "$@" 2>/dev/null || fail "$package is missing ($why). Install it, for example: sudo apt-get install $package"
 }
 want() { # want PROGRAM WHY: only tests use it, which are skipped without
     has "$1" && return
@@ -48,7 +48,7 @@ PYTHON=${PYTHON:-python3}
     fail "Python 3.11 or newer is needed; set PYTHON to one, for example: make install PYTHON=python3.12"
 VERSION=$("$PYTHON" -c 'import sys; print("{}.{}".format(*sys.version_info))')
 HEADER='import os, sys, sysconfig; sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))'
-need "python$VERSION-venv" "makes .venv" "$PYTHON" -c 'import venv, ensurepip' 2>/dev/null
+need "python$VERSION-venv" "makes .venv" "$PYTHON" -c 'import venv, ensurepip'
 need "python$VERSION-dev" "vLLM's kernels include Python.h" "$PYTHON" -c "$HEADER"
 
 # The engine for this machine: vLLM's GPU build where there is an NVIDIA GPU, its CPU build elsewhere.

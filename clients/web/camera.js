@@ -1,43 +1,35 @@
 // The camera: what it shows in a <video>, and pictures of it.
 
-import { device, release } from "./microphone.js";
+import { Device } from "./device.js";
 
 const SIDE = 1024; // pixels of the longer side of a picture; the model sees no more in it
 const QUALITY = 0.88;
+const ASKED = { facingMode: "environment", width: { ideal: 1280 } };
 
 export class Camera {
-  #stream = null;
-  #asking = null; // until the user has said whether it may be used
-  #wanted = false;
+  #device = new Device({ video: ASKED }, "camera", (stream) => this.#show(stream));
 
   constructor(video) {
     this.video = video;
   }
 
   get isOpen() {
-    return this.#stream !== null;
+    return this.#device.isOpen;
   }
 
   /** Ask for the device. Throws an Error with words for the user. */
   open() {
-    this.#wanted = true;
-    this.#asking ??= this.#ask().finally(() => (this.#asking = null));
-    return this.#asking;
+    return this.#device.open();
   }
 
-  async #ask() {
-    if (this.#stream) return;
-    const asked = { video: { facingMode: "environment", width: { ideal: 1280 } } };
-    const stream = await device(asked, "camera");
-    if (!this.#wanted) return release(stream); // closed while the user was asked
-    this.video.srcObject = this.#stream = stream;
-    await this.video.play();
+  #show(stream) {
+    this.video.srcObject = stream;
+    return this.video.play();
   }
 
   close() {
-    this.#wanted = false;
-    release(this.#stream);
-    this.#stream = this.video.srcObject = null;
+    this.#device.close();
+    this.video.srcObject = null;
   }
 
   /** What it shows now, as a JPEG. */

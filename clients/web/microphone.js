@@ -1,6 +1,8 @@
 // A microphone as frames of 24 kHz samples. Closed, it lets go of the device and goes on as silence, so that whoever
 // listens keeps his time.
 
+import { Device } from "./device.js";
+
 const ASKED = { channelCount: 1, echoCancellation: true, noiseSuppression: true, autoGainControl: true };
 
 export class Microphone {
@@ -9,10 +11,8 @@ export class Microphone {
 
   #context = null;
   #node = null;
-  #stream = null;
   #source = null;
-  #asking = null; // until the user has said whether it may be used
-  #wanted = false;
+  #device = new Device({ audio: ASKED }, "microphone", (stream) => this.#listen(stream));
 
   static get works() {
     return Boolean(navigator.mediaDevices?.getUserMedia) && "AudioWorkletNode" in globalThis;
@@ -32,21 +32,15 @@ export class Microphone {
   }
 
   get isOpen() {
-    return this.#stream !== null;
+    return this.#device.isOpen;
   }
 
   /** Ask for the device. Throws an Error with words for the user. */
   open() {
-    this.#wanted = true;
-    this.#asking ??= this.#ask().finally(() => (this.#asking = null));
-    return this.#asking;
+    return this.#device.open();
   }
 
-  async #ask() {
-    if (this.#stream) return;
-    const stream = await device({ audio: ASKED }, "microphone");
-    if (!this.#wanted) return release(stream); // closed while the user was asked
-    this.#stream = stream;
+  #listen(stream) {
     this.#source = this.#context.createMediaStreamSource(stream);
     this.#source.connect(this.#node);
     this.#wake(); // Safari lets it run only now, if there was no click before
@@ -57,10 +51,9 @@ export class Microphone {
   }
 
   close() {
-    this.#wanted = false;
     this.#source?.disconnect();
-    release(this.#stream);
-    this.#source = this.#stream = null;
+    this.#source = null;
+    this.#device.close();
   }
 
   async end() {
@@ -69,24 +62,5 @@ export class Microphone {
     this.#context = null;
     this.level = 0;
     await context?.close();
-  }
-}
-
-/** Let go of a device. */
-export function release(stream) {
-  stream?.getTracks().forEach((track) => track.stop());
-}
-
-/** A device's stream. Throws an Error that says what the user can do. */
-export async function device(asked, name) {
-  if (!navigator.mediaDevices?.getUserMedia) {
-    throw new Error(`The ${name} works only over https, or on this machine itself.`);
-  }
-  try {
-    return await navigator.mediaDevices.getUserMedia(asked);
-  } catch (error) {
-    if (error.name === "NotAllowedError") throw new Error(`The ${name} is not allowed. Allow it beside the address.`);
-    if (error.name === "NotFoundError") throw new Error(`There is no ${name}.`);
-    throw new Error(`The ${name} cannot be used: ${error.message}`);
   }
 }
