@@ -10,10 +10,13 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
+from server.access.places import Place
 from server.body import body_pieces
 from server.errors import RequestError
 
-_MAX_FIELDS = 64
+_MAX_FIELDS, _MAX_FIELD_BYTES = 32, 32_768
+_IN_MEMORY = MultiPartParser.spool_max_size + _MAX_FIELDS * _MAX_FIELD_BYTES
+"""Bytes of a form at most; the rest of its file is on disk."""
 
 
 class _BrokenOffError(MultiPartException):
@@ -28,8 +31,10 @@ def is_form(request: Request) -> bool:
     return request.headers.get("content-type", "").lower().startswith("multipart/form-data")
 
 
-async def read_form(request: Request, max_bytes: int) -> FormData:
+async def read_form(request: Request, max_bytes: int, place: Place | None = None) -> FormData:
     """The fields of a form with one file at most, which the caller closes. Cancelling it leaves the rest unread.
+
+    `place` holds no more than what of the form is in memory.
 
     Raises:
         RequestError: no form (415), more than `max_bytes` (413), or malformed (400).
@@ -38,8 +43,9 @@ async def read_form(request: Request, max_bytes: int) -> FormData:
     if not is_form(request):
         raise RequestError("The body must be sent as Content-Type: multipart/form-data.", status=415)
     try:
-        async with aclosing(_pieces(request, max_bytes)) as pieces:
-            return await MultiPartParser(request.headers, pieces, max_files=1, max_fields=_MAX_FIELDS).parse()
+        async with aclosing(_pieces(request, max_bytes, place)) as pieces:
+            bounds = {"max_files": 1, "max_fields": _MAX_FIELDS, "max_part_size": _MAX_FIELD_BYTES}
+            return await MultiPartParser(request.headers, pieces, **bounds).parse()
     except _BrokenOffError as error:
         raise error.why from error
     except (MultiPartException, KeyError) as error:
@@ -68,11 +74,13 @@ def form_values(form: FormData, file: str) -> tuple[UploadFile, dict[str, Any]]:
     return found, values
 
 
-async def _pieces(request: Request, max_bytes: int) -> AsyncGenerator[bytes, None]:
+async def _pieces(request: Request, max_bytes: int, place: Place | None) -> AsyncGenerator[bytes, None]:
     """The body, with failures as exceptions of the parser: only at these does it close its files."""
     try:
         async with aclosing(body_pieces(request, max_bytes)) as pieces:
             async for piece in pieces:
                 yield piece
+                if place is not None:  # the parser has written it
+                    place.hold_at_most(_IN_MEMORY)
     except Exception as error:
         raise _BrokenOffError(error) from error

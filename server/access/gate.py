@@ -61,7 +61,7 @@ def add_cors(app: FastAPI, settings: Settings) -> None:
 
 
 class Gate:
-    """ASGI middleware. Leaves `allowance` (`access.limits.allowance.Allowance`) and `key` in the request's state."""
+    """ASGI middleware. Leaves `allowance` (`access.limits.allowance.Allowance`), `key` and `place` in the request's state."""
 
     def __init__(self, app: ASGIApp, access: Access, places: Places, origins: Origins) -> None:
         self._app, self._access, self._places, self._origins = app, access, places, origins
@@ -88,7 +88,7 @@ class Gate:
         )
         async with allowance.entered("concurrent_sessions" if talks else "concurrent_requests"):
             state = scope["state"]
-            state["allowance"], state["key"] = allowance, key
+            state["allowance"], state["key"], state["place"] = allowance, key, place
             state["answer_headers"].extend(allowance.headers)
             await self._app(scope, counted, send)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from starlette.requests import HTTPConnection
 
 from server.errors import RequestError
 
@@ -39,12 +42,15 @@ class Places:
             yield place
         finally:
             self._free += 1
-            self._free_bytes += place.held
+            place.hold_at_most(0)
 
     def take_bytes(self, size: int) -> None:
         if size > self._free_bytes:
             raise ServerBusyError
         self._free_bytes -= size
+
+    def give_bytes_back(self, size: int) -> None:
+        self._free_bytes += size
 
 
 class Place:
@@ -57,3 +63,14 @@ class Place:
         """Keep `size` bytes of the body until the place is left. Raises ServerBusyError."""
         self._places.take_bytes(size)
         self.held += size
+
+    def hold_at_most(self, size: int) -> None:
+        """Give back what is held beyond `size` bytes, which is not in memory any more."""
+        self._places.give_bytes_back(max(0, self.held - size))
+        self.held = min(self.held, size)
+
+
+def place_of(connection: HTTPConnection) -> Place:
+    """That of the request or session; one without bounds where nothing stands before the routes, as in stock vLLM."""
+    found: Place | None = getattr(connection.state, "place", None)
+    return found or Place(Places(1, sys.maxsize))

@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from engine.api import SAMPLE_RATE, Listening, listening_prompt
+from server.access.places import place_of
 from server.audio.listening import Heard, listening
 from server.audio.segments import Segment, Segmenter
 from server.audio.transcript import Logprob, Transcript, srt, token_usage, verbose, vtt
@@ -70,7 +71,7 @@ async def _respond(
         raise RequestError("This model does not hear.", param="file")
     timing = timing_of(request)
     timing.lap("admission")
-    form = await read_form(request, parts.settings.max_attachment_bytes + _MAX_FIELDS_BYTES)
+    form = await read_form(request, parts.settings.max_attachment_bytes + _MAX_FIELDS_BYTES, place_of(request))
     timing.read()
     try:
         file, values = form_values(form, "file")

@@ -236,6 +236,20 @@ async def test_uploads_are_bounded_while_they_are_read() -> None:
         assert check_error(await server.http.post(URL, content=endless(), headers=headers), 413)
 
 
+async def test_a_recording_larger_than_the_memory_for_bodies_lies_on_disk() -> None:
+    pause = np.zeros(150 * SAMPLE_RATE, np.float32)
+    stored = io.BytesIO()
+    soundfile.write(stored, np.concatenate([tone(1.0), pause, tone(1.0)]), SAMPLE_RATE, format="WAV")
+    bodies = 2**20
+    assert len(stored.getvalue()) > 4 * bodies
+    async with served(ScriptedEngine(SAID), max_body_bytes=bodies) as server:
+        for _ in range(2):  # what the first one held is free again
+            answer = await server.http.post(URL, **form(stored.getvalue()))
+            assert answer.json()["text"] == "Hello there. Hello there."
+        # What stays in memory is bounded all the same.
+        assert check_error(await server.http.post(URL, **form(prompt="x" * 40_000)), 400)["code"] == "invalid_form"
+
+
 async def test_a_model_that_does_not_hear() -> None:
     engine = ScriptedEngine(SAID)
     engine.modalities = frozenset()
