@@ -17,6 +17,7 @@ from server.body import read_object
 from server.closing import closing
 from server.errors import RequestError
 from server.history import recall
+from server.message_fields import check_messages
 from server.narrator import Narrator
 from server.observing.timing import Timing, timing_of
 from server.parts import Parts
@@ -32,6 +33,7 @@ async def complete_chat(request: Request, parts: Parts) -> Response:
     body = await read_object(request, parts.settings.max_body_bytes)
     timing.read()
     asked = take_ours(body)
+    check_messages(body["messages"])
     take_unheeded(body, ChatUnheeded)
     if asked.stream:
         return EventStream(partial(_stream, parts, body, asked.speech, allowance, timing))

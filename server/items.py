@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from server.errors import RequestError
+from server.message_fields import BREAKPOINT, check_fields, check_part
 
 Item = dict[str, Any]
 
@@ -13,6 +14,10 @@ CALLS = ("function_call", "function_call_output", "custom_tool_call", "custom_to
 _ROLES = ("user", "assistant", "system", "developer")
 _TEXTS = {"input_text": "text", "output_text": "text", "text": "text", "refusal": "refusal"}
 """Kinds of text parts, and where each has its text."""
+_OF_MESSAGES = {"type", "role", "content", "id", "status", "phase"}
+_OF_TEXTS = {"type", "text", "refusal", "annotations", "logprobs", BREAKPOINT}
+_OF_PICTURES = {"type", "image_url", "detail", BREAKPOINT}
+"""An answer's items may be sent back as they came."""
 
 
 def as_messages(items: list[Item]) -> list[Item]:
@@ -37,6 +42,7 @@ def _item(item: Item, where: str) -> Item:
 
 
 def _message(item: Item, where: str) -> Item:
+    check_fields(item, _OF_MESSAGES, where)
     role, content = item.get("role"), item.get("content")
     if role not in _ROLES:
         raise RequestError(f"{where}: a message's role must be one of {', '.join(_ROLES)}.", param=f"{where}.role")
@@ -51,28 +57,34 @@ def _message(item: Item, where: str) -> Item:
 
 def _text(parts: list[Any], where: str) -> str:
     """The texts of parts that must all be text."""
-    texts = [_text_part(part) for part in parts]
-    for place, text in enumerate(texts):
+    texts = []
+    for place, part in enumerate(parts):
+        text = _text_part(part, f"{where}[{place}]")
         if text is None:
             raise RequestError(f"{where}[{place}] must be text.", param=f"{where}[{place}]")
-    return "".join(text for text in texts if text is not None)
+        texts.append(text)
+    return "".join(texts)
 
 
-def _text_part(part: object) -> str | None:
-    text = part.get(_TEXTS.get(str(part.get("type")), "")) if isinstance(part, dict) else None
-    return text if isinstance(text, str) else None
+def _text_part(part: object, where: str) -> str | None:
+    if not isinstance(part, dict) or not isinstance(text := part.get(_TEXTS.get(str(part.get("type")), "")), str):
+        return None
+    check_fields(part, _OF_TEXTS, where)
+    return text
 
 
 def _part(part: object, where: str) -> object:
     """A part of a user's message; those of chat completions are taken too, for sound and videos."""
-    if (text := _text_part(part)) is not None:
+    if (text := _text_part(part, where)) is not None:
         return {"type": "text", "text": text}
     if not isinstance(part, dict):
         return part
     if ("file_id" in part and part["file_id"] is not None) or part.get("type") == "input_file":
         raise RequestError(f"{where}: this server keeps and reads no files; send pictures and sound.", param=where)
     if part.get("type") == "input_image":
+        check_fields(part, _OF_PICTURES, where)
         return {"type": "image_url", "image_url": {"url": part.get("image_url")}}
     if str(part.get("type")) in _TEXTS:
         raise RequestError(f"{where}: a text part must have a text.", param=where)
+    check_part(part, where)
     return part

@@ -61,7 +61,7 @@ def add_cors(app: FastAPI, settings: Settings) -> None:
 
 
 class Gate:
-    """ASGI middleware. Leaves `allowance` (`access.limits.allowance.Allowance`), `key` and `place` in the request's state."""
+    """ASGI middleware. Leaves the request's `Allowance`, `Key` (or None) and `Place` in its state, by these names."""
 
     def __init__(self, app: ASGIApp, access: Access, places: Places, origins: Origins) -> None:
         self._app, self._access, self._places, self._origins = app, access, places, origins

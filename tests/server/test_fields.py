@@ -62,6 +62,85 @@ async def test_what_would_ask_for_more_is_refused(fields: dict[str, Any], said: 
     assert server.engine.requests == []
 
 
+def conversation(**more: Any) -> dict[str, Any]:
+    """A message of the user with these besides."""
+    return ASK | {"messages": [{"role": "user", "content": "Hi", **more}]}
+
+
+def with_part(part: dict[str, Any], **message: Any) -> dict[str, Any]:
+    return ASK | {"messages": [{"role": "user", "content": [part], **message}]}
+
+
+SOUND_INSIDE = {"type": "input_audio", "input_audio": {"data": "eA==", "format": "wav", "rate": 8000}}
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        (conversation(mood="glad"), "messages[0].mood"),
+        (conversation(tool_call_id="a"), "messages[0].tool_call_id"),
+        (conversation(role="assistant", refusal="No."), "messages[0].refusal"),
+        (with_part({"type": "text", "text": "Hi", "size": 3}), "messages[0].content[0].size"),
+        (
+            with_part({"type": "image_url", "image_url": {"url": "data:", "width": 9}}),
+            "messages[0].content[0].image_url.width",
+        ),
+        (with_part({"type": "video_url", "video_url": "data:", "fps": 2}), "messages[0].content[0].fps"),
+        (with_part(SOUND_INSIDE), "messages[0].content[0].input_audio.rate"),
+    ],
+)
+async def test_a_field_that_nothing_reads_is_named_by_its_path(body: dict[str, Any], path: str) -> None:
+    async with served(ScriptedEngine()) as server:
+        for stream in (False, True):
+            error = check_error(await server.http.post(CHAT, json=body | {"stream": stream}), 400)
+            assert (error["param"], error["message"]) == (path, f"Unknown field: {path}.")
+    assert server.engine.requests == []
+
+
+@pytest.mark.parametrize(
+    ("item", "path"),
+    [
+        ({"role": "user", "content": "Hi", "mood": "glad"}, "input[0].mood"),
+        ({"role": "user", "content": [{"type": "input_text", "text": "Hi", "size": 3}]}, "input[0].content[0].size"),
+        (
+            {"role": "assistant", "content": [{"type": "output_text", "text": "Hi", "size": 3}]},
+            "input[0].content[0].size",
+        ),
+        ({"role": "user", "content": [{"type": "input_image", "image_url": "data:", "w": 9}]}, "input[0].content[0].w"),
+        ({"role": "user", "content": [SOUND_INSIDE]}, "input[0].content[0].input_audio.rate"),
+    ],
+)
+async def test_so_is_one_of_an_input_item(item: dict[str, Any], path: str) -> None:
+    async with served(ScriptedEngine()) as server:
+        error = check_error(await server.http.post("/v1/responses", json={"input": [item]}), 400)
+    assert (error["param"], error["message"]) == (path, f"Unknown field: {path}.")
+    assert server.engine.requests == []
+
+
+async def test_answers_can_be_sent_back_as_they_came() -> None:
+    """With all that the SDK's objects have, null or not."""
+    async with served(ScriptedEngine()) as server:
+        first = await server.sdk.chat.completions.create(**ASK)
+        said = first.choices[0].message.model_dump()
+        call = {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}, "index": 0}
+        talk = [
+            *ASK["messages"],
+            said | {"annotations": [], "reasoning": "Well."},
+            {
+                "role": "user",
+                "content": [{"type": "text", "text": "Go on.", "prompt_cache_breakpoint": {}}],
+                "name": "Ann",
+            },
+            {"role": "assistant", "content": None, "tool_calls": [call]},
+            {"role": "tool", "content": "done", "tool_call_id": "a"},
+        ]
+        assert (await server.http.post(CHAT, json=ASK | {"messages": talk})).status_code == 200
+        answer: dict[str, Any] = {"type": "output_text", "text": "Hi", "annotations": [], "logprobs": None}
+        item = {"type": "message", "role": "assistant", "id": "m", "status": "completed", "content": [answer]}
+        sent = {"input": [item, {"role": "user", "content": "Hi"}]}
+        assert (await server.http.post("/v1/responses", json=sent)).status_code == 200
+
+
 PICTURE, SOUND, VIDEO = image_part(b"x"), audio_part(b"x"), video_part(b"x")
 TALKING = video_part((INPUTS / "lossless_160x120_96f.mp4").read_bytes())
 
