@@ -135,6 +135,19 @@ class Answer:
         self._conversation.put(with_part(kept, 0, said))
         return Cut(message.id, 0, heard // SAMPLES_PER_MS)
 
+    def latest(self, item: Item) -> Item:
+        """An item of the conversation as far as it is written by now."""
+        return item if self.over else next((ours for ours in self._output if ours.id == item.id), item)
+
+    def take_up(self, response_id: str, output: Sequence[Item]) -> None:
+        """Be a response of which another connection has told so much, in place of `begin`."""
+        self.id, self._output = response_id, list(output)
+        for index, item in enumerate(output):
+            if isinstance(item, Message):
+                self._message = index
+            elif item.status == "in_progress":
+                self._call = index
+
     def _write(self, delta: str) -> None:
         index = self._message_index()
         message = self._output[index]

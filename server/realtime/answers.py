@@ -72,6 +72,22 @@ class Answers:
         return None if running is None or running.answer.over else running.answer
 
     @property
+    def underway(self) -> Interruption | None:
+        """What would have to go on if nobody listened from now on."""
+        running = self._last
+        if running is None or running.answer.over:
+            return None
+        heard = running.answer.playback.heard(self._shared.clock.now())
+        return Interruption.of(running.answer, running.request, heard, running.said)
+
+    def end(self, response_id: str, asked_for: ResponseConfig, output: Sequence[Item], heard: int) -> None:
+        """Tell of the end of a response that another connection was given, and of which so many samples were heard."""
+        answer = self._new(asked_for, {}).answer
+        answer.take_up(response_id, output)
+        answer.end(Ending("client_cancelled"))
+        self._line.cut(answer, heard)
+
+    @property
     def heard(self) -> Sequence[Given]:
         """Those that are given, or still play, also while the client is yet to be told that they do not any more."""
         now = self._shared.clock.now()
@@ -235,6 +251,8 @@ class Answers:
                 answer.take(event, shared.clock.now())
                 if answer.over:  # in the same moment as the client is told: it may ask on at once
                     self._settle(running)
+                elif running is self._last:
+                    shared.notes.answer_goes_on(item.id for item in answer.kept)
 
     async def _wait_for_others(self, running: Given) -> None:
         """What is said meanwhile is said to its end; the engine may read on."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from pydantic_core import from_json
 
 from server.errors import RequestError
 from server.realtime.config import Facts
-from server.realtime.conversation import Conversation
 from server.realtime.events import sound_of
 from server.realtime.ids import LONGEST, new_id
 from server.realtime.items import FunctionCall, FunctionCallOutput, Heard, Item, Message, Part, Seen, Words
@@ -52,21 +51,6 @@ def item_of(given: Json, facts: Facts, decode: Decode, where: str = "item") -> I
     raise _refused(f"{where}.type", "this server speaks no MCP", "unsupported_item")
 
 
-def input_items(given: Iterable[Json], conversation: Conversation, facts: Facts, decode: Decode) -> tuple[Item, ...]:
-    """What `response.create` gives as its input: items, and items of the conversation that it refers to.
-
-    Raises:
-        RequestError: as `item_of`, or there is no such item.
-    """
-
-    def one(item: Json, where: str) -> Item:
-        if item["type"] == "item_reference":
-            return conversation.get(item["id"], f"{where}.id")
-        return item_of(item, facts, decode, where)
-
-    return tuple(one(item, f"response.input[{place}]") for place, item in enumerate(given))
-
-
 def _id(given: Json, where: str) -> str:
     item_id: str | None = given.get("id")
     if item_id is None:
@@ -100,7 +84,7 @@ def _part(given: Json, role: str, facts: Facts, decode: Decode, where: str) -> P
         case "input_image":
             if not facts.sees:
                 raise _refused(where, "this model takes no pictures", "unsupported_modality")
-            return Seen(value)
+            return Seen(value, detail=given.get("detail") or "auto")
     return Words(value)
 
 

@@ -53,7 +53,7 @@ def part_json(part: Part, role: str, encode: Encode | None = None) -> list[Json]
             sound = {} if encode is None else {"audio": b64encode(encode(part.samples)).decode()}
             return [{"type": "input_audio", "transcript": part.transcript} | sound]
         case Seen():
-            return [{"type": "input_image", "image_url": part.url, "detail": "auto"}]
+            return [{"type": "input_image", "image_url": part.url, "detail": part.detail}]
         case Spoken():
             return [{"type": "output_audio", "transcript": part.transcript}]
         case Watched():

@@ -52,6 +52,8 @@ class Seen:
     """As it was given: a data URI, or an address where the server fetches."""
     image: Image | None = None
     """None: not decoded yet."""
+    detail: str = "auto"
+    """As it was asked for, and is told again; the model has one resolution rule."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

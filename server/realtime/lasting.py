@@ -10,6 +10,7 @@ from typing import Any
 import anyio
 
 from server.errors import FieldError
+from server.realtime.answer import Answer
 from server.realtime.answers import Answers
 from server.realtime.config import ResponseConfig
 from server.realtime.conversation import Conversation
@@ -34,6 +35,8 @@ class Lasting:
         self._shared, self._answers, self._outbox = shared, answers, outbox
         self._store, self._owner = store, owner
         self._left: Interruption | None = None
+        self._unended: Json | None = None
+        """The response of whose end its client was not told: that came with the end of its server or network."""
         self._keeping: Keeping
         self._writing, self._written = anyio.CancelScope(), anyio.Event()
 
@@ -67,8 +70,13 @@ class Lasting:
             RequestError: it cannot be given now.
         """
         interruption, self._left = self._left, None
-        if interruption is not None:
-            self._answers.resume(interruption)
+        if interruption is None:
+            return
+        if self._unended is not None:
+            conversation = self._shared.conversation
+            output = [conversation.get(item_id) for item_id in self._unended["output"] if item_id in conversation]
+            self._answers.end(self._unended["id"], interruption.asked, output, self._unended["heard"])
+        self._answers.resume(interruption)
 
     async def leave(self) -> None:
         """The connection is gone: the answer that is being given stops where it was heard, and the session waits.
@@ -97,15 +105,20 @@ class Lasting:
         return [item.id for item in self._shared.conversation.items]
 
     def item(self, item_id: str) -> bytes:
-        return pack(self._shared.conversation.get(item_id))
+        item, answer = self._shared.conversation.get(item_id), self._answers.current
+        return pack(item if answer is None else answer.latest(item))
 
     def _answering(self) -> Json | None:
-        """The answer that would have to go on. Of one that runs it is not known yet how much is heard."""
-        left = self._left
-        if left is not None:
-            return {"text": left.text, "heard": left.heard, "whole": left.whole, "item_id": left.item_id}
-        current = self._answers.current
-        return None if current is None else {"text": "", "heard": "", "whole": False, "item_id": None}
+        """The answer that would have to go on; of one that runs, as far as it is heard by now."""
+        left, current = self._left or self._answers.underway, self._answers.current
+        if left is None:
+            return None
+        told = {"text": left.text, "heard": left.heard, "whole": left.whole, "item_id": left.item_id}
+        return told | {"unended": None if current is None else self._unended_json(current)}
+
+    def _unended_json(self, answer: Answer) -> Json:
+        heard = answer.playback.heard(self._shared.clock.now())
+        return {"id": answer.id, "output": [item.id for item in answer.kept], "heard": heard}
 
     def _keep(self, keeping: Keeping) -> None:
         self._keeping = keeping
@@ -139,6 +152,7 @@ class Lasting:
         shared.conversation = Conversation(items, kept.state["conversation"], kept.state["forgotten"])
         self._answers.has_spoken = kept.state["has_spoken"]
         if (answering := kept.state["answering"]) is not None:
+            self._unended = answering.pop("unended", None)
             self._left = self._interruption(**answering)
 
     def _interruption(self, text: str, heard: str, whole: bool, item_id: str | None) -> Interruption:

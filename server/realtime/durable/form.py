@@ -78,11 +78,12 @@ def _part(part: Part) -> tuple[Json, bytes]:
             media = part.samples.astype("<i2", copy=False).tobytes()
             told = {"samples": len(part.samples), "transcript": part.transcript, "digest": part.digest}
             return {"kind": "Heard"} | told, media
-        case Seen(url, image):
+        case Seen(url, image, detail):
+            told = {"kind": "Seen", "url": url, "detail": detail}
             if image is None or url.startswith("data:"):
-                return {"kind": "Seen", "url": url}, b""
+                return told, b""
             pixels = {"shape": image.pixels.shape, "digest": image.digest}
-            return {"kind": "Seen", "url": url, "image": pixels}, image.pixels.tobytes()
+            return told | {"image": pixels}, image.pixels.tobytes()
         case Watched(video, count):
             return _watched(video, count)
         case Spoken():
@@ -128,7 +129,7 @@ def _read(kind: str, part: Json, media: _Media) -> Part:
         case "Seen":
             pixels = part.get("image")
             image = Image(media.array(tuple(pixels["shape"]), "u1"), pixels["digest"]) if pixels else None
-            return Seen(part["url"], image)
+            return Seen(part["url"], image, part.get("detail", "auto"))
         case "Watched":
             frames = media.array((part["frames"], *part["shape"]), "u1")[part["order"]]
             return Watched(Video(frames, part["digest"]), part["count"])

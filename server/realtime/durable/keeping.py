@@ -6,7 +6,7 @@ Knows nothing of conversations but how to ask for what is to be kept.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import anyio
@@ -106,6 +106,12 @@ class Keeping:
         self._items.add(item_id)
         self._order = True
         self._hurry()
+
+    def answer_goes_on(self, item_ids: Iterable[str]) -> None:
+        """More of it was heard, and stands in the items that it writes. That is written with the events."""
+        self._state = self._order = True
+        self._items.update(item_ids)
+        self._noted.set()
 
     def sent(self, event_id: str, event: Mapping[str, Any]) -> None:
         """The client was sent this event, which must be JSON; leave its sound out."""

@@ -70,13 +70,14 @@ async def test_the_model_is_asked_about_all_of_it_in_order() -> None:
 async def test_a_picture_goes_with_the_question() -> None:
     engine = ScriptedEngine()
     async with driven(engine) as client:
-        content = [{"type": "input_image", "image_url": picture()}, {"type": "input_text", "text": "What is it?"}]
+        shown = {"type": "input_image", "image_url": picture(), "detail": "low"}
+        content = [shown, {"type": "input_text", "text": "What is it?"}]
         await client.say("conversation.item.create", item={"type": "message", "role": "user", "content": content})
         await client.say("response.create")
         (message,) = engine.requests[0]["messages"][1:]
         assert [type(part) for part in message["content"]] == [Image, dict]
         item = await client.item(client.known.order[0])
-        assert item["content"][0] == {"type": "input_image", "image_url": picture(), "detail": "auto"}
+        assert item["content"][0] == shown
 
 
 @pytest.mark.parametrize("url", ["data:image/png;base64,AAAA", "nonsense", "file:///etc/passwd"])

@@ -12,12 +12,11 @@ import pytest
 from engine.api import Video
 from server.errors import RequestError
 from server.realtime.config import Facts
-from server.realtime.conversation import Conversation
-from server.realtime.given import input_items, item_of
+from server.realtime.given import item_of
 from server.realtime.item_json import content_part_json, item_json
 from server.realtime.items import FunctionCall, FunctionCallOutput, Heard, Item, Message, Seen, Watched, Words
 from server.realtime.turn_sound import Samples
-from tests.server.realtime.asking import FACTS, item, response
+from tests.server.realtime.asking import FACTS, item
 from tests.server.realtime.speaking import spoken
 from tests.server.realtime.strict import valid
 
@@ -75,7 +74,7 @@ def test_a_users_message_may_hold_words_sound_and_pictures() -> None:
         "content": [
             words,
             {"type": "input_audio", "transcript": "Hm?"},
-            picture | {"detail": "auto"},
+            picture,
         ],
     }
 
@@ -172,17 +171,3 @@ def test_what_the_model_does_not_take_is_refused() -> None:
     assert refusal(message("user", IMAGE), blind) == ("item.content[0]", "unsupported_modality")
     made(deaf, **message("user", IMAGE))
     made(blind, **message("user", AUDIO))
-
-
-def test_a_responses_input_is_items_and_references() -> None:
-    conversation = Conversation()
-    known = made(**message("user", TEXT))
-    conversation.insert(known)
-    given = response(input=[{"type": "item_reference", "id": known.id}, message("user", TEXT, id="new")])["input"]
-    first, second = input_items(given, conversation, FACTS, decode)
-    assert first is known
-    assert second.id == "new"
-    assert "new" not in conversation
-    with pytest.raises(RequestError) as refused:
-        input_items([*given, {"type": "item_reference", "id": "gone"}], conversation, FACTS, decode)
-    assert (refused.value.param, refused.value.code) == ("response.input[2].id", "item_not_found")

@@ -203,6 +203,35 @@ async def test_who_is_taken_over_ends() -> None:
                 await anyio.sleep_forever()
 
 
+@pytest.mark.parametrize("aloud", [True, False])
+async def test_an_answer_goes_on_on_a_connection_that_takes_over(aloud: bool) -> None:
+    """As after a change of networks, of which the server was not told."""
+    store = MemorySessions()
+    with pytest.RaisesGroup(TakenOverError, flatten_subgroups=True):
+        async with driven(
+            ScriptedEngine(WORDS, gates={3: anyio.Event()}), steady() if aloud else None, sessions=store
+        ) as first:
+            await first.ask("Count!")
+            await first.wait(2.0)
+            await anyio.sleep(0.5)  # what was noted is written
+            seen, response = last_event(first), first.of("response.created")[0]["response"]["id"]
+            assert first.of("response.done") == []
+            engine = ScriptedEngine(WORDS[3:])
+            async with driven(engine, steady() if aloud else None, sessions=store) as second:
+                events = await resume(second, first, last_event_id=seen)
+                done = second.of("response.done")[0]["response"]
+                assert (done["id"], done["status"]) == (response, "cancelled")
+                kinds = second.kinds(events)
+                assert kinds.index("response.done") < kinds.index("response.created")
+                await second.wait(10)
+                assert engine.requests[0]["messages"][-1] == {"role": "assistant", "content": "".join(WORDS[:3])}
+                first_part, rest = (message["content"] for message in second.history[1:])
+                assert letters(first_part)
+                assert letters(first_part) + letters(rest) == letters(TEXT)
+                await first.ask("Still there?")
+                await anyio.sleep_forever()
+
+
 async def test_what_cannot_be_taken_up_stays_where_it_is() -> None:
     store = MemorySessions()
     async with driven(voice=steady(), session={"audio": {"output": {"voice": "alloy"}}}, sessions=store) as first:

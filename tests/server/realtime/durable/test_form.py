@@ -56,7 +56,7 @@ parts = st.one_of(
     st.builds(Words, text),
     st.builds(Heard, samples, st.none() | text),
     st.builds(Seen, text.map("data:image/png;base64,{}".format)),
-    st.builds(Seen, text.map("https://{}".format), st.none() | images),
+    st.builds(Seen, text.map("https://{}".format), st.none() | images, st.sampled_from(["auto", "low", "high"])),
     st.builds(Watched, videos(), st.integers(0, 99)),
     st.builds(Spoken, text, timelines(), st.integers(0, 10**9), st.booleans()),
 )
