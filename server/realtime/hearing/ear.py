@@ -81,7 +81,8 @@ class Ear:
         """Have all that came in the buffer, to the last sample. A detector's turns have silence at their end: of them
         nothing is missing. Of a turn that was longer than the model can hear when its detector went, the end is."""
         if self._detector is None:
-            self._keep(self._incoming.flush()[: self.buffer.room])
+            samples, self._late = np.concatenate((self._late, self._incoming.flush())), _NONE
+            self._keep(samples[: self.buffer.room])
 
     def commit(self) -> Samples:
         """All that is in the buffer, as a turn that the client ends here. Empty if there is nothing."""

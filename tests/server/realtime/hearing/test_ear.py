@@ -216,6 +216,17 @@ async def test_turn_detection_may_be_changed_and_format_too(vad: Vad, speech: Sp
     assert len(said) <= length < len(said) + SAMPLE_RATE
 
 
+async def test_sound_before_another_format_is_in_the_turn_that_is_committed(vad: Vad) -> None:
+    """Of 24 kHz the last samples wait for those after them, which never come."""
+    whole, changed = Ear(vad, PCM), Ear(vad, PCM)
+    for ear in (whole, changed):
+        await events_of(ear, pcm(seconds(0.2) + 1000, WIRE_RATE))
+    changed.take_format(PCM_16K)
+    expected, found = whole.commit(), changed.commit()
+    assert len(expected) > 0.199 * SAMPLE_RATE
+    assert found.tolist() == expected.tolist()
+
+
 async def test_turn_detection_that_begins_while_a_reply_plays_knows_it(vad: Vad, speech: Speech) -> None:
     click = (await speech.say(*SENTENCES[0]))[: 110 * MS]
     for playing in (False, True):
