@@ -18,6 +18,8 @@ _AHEAD = 2000
 """Characters handed over and not yet begun, white space aside: minutes of speech, more than is made ahead."""
 _STILL = 0.5
 """Seconds in which no unit begins, after which more is handed over: a block of code is one unit, however long."""
+_MOST = 8
+"""Pieces that are then handed over as one: each time twice as many as before, up to this."""
 _BETWEEN_WORDS = re.compile(r"\w\s(?=\S)")
 
 
@@ -50,11 +52,12 @@ class PacedText:
 
     async def pieces(self) -> AsyncGenerator[str, None]:
         """The text in order, in pieces of any size; waits while the voice is far behind, and never for ever."""
-        still = False
+        still, several = False, 1
         while True:
             if self._rest and (still or self._ahead < _AHEAD):
+                several = min(2 * several, _MOST) if still else 1
                 still = False
-                cut = _cut(self._rest)
+                cut = _cut(self._rest, several * _PIECE)
                 piece, self._rest = self._rest[:cut], self._rest[cut:]
                 self._ahead += _ink(piece)
                 yield piece
@@ -66,11 +69,11 @@ class PacedText:
                 still = patience.cancelled_caught
 
 
-def _cut(text: str) -> int:
+def _cut(text: str, piece: int) -> int:
     """Between two words if possible: a text that pauses after a stop is taken to have ended its sentence."""
-    if len(text) <= _PIECE:
+    if len(text) <= piece:
         return len(text)
-    return max((match.end() for match in _BETWEEN_WORDS.finditer(text, 0, _PIECE)), default=_PIECE)
+    return max((match.end() for match in _BETWEEN_WORDS.finditer(text, 0, piece)), default=piece)
 
 
 def _ink(text: str) -> int:

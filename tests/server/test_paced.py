@@ -10,6 +10,7 @@ from hypothesis import given as drawn
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from server.audio import paced
 from server.audio.paced import PacedText
 from server.closing import closing
 from tts.plan import Planner
@@ -41,6 +42,16 @@ async def test_a_long_text_waits_for_its_voice() -> None:
         await anyio.wait_all_tasks_blocked()
         assert len(given) == before + 2
         group.cancel_scope.cancel()
+
+
+async def test_a_block_that_is_one_unit_comes_in_ever_larger_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of it begins before its end is there: so what follows 10,000 characters waits two seconds, not ten."""
+    monkeypatch.setattr(paced, "_STILL", 0.001)
+    text = PacedText("x" * 20_000)
+    text.end()
+    async with closing(text.pieces()) as pieces:
+        sizes = [len(piece) async for piece in pieces]
+    assert sizes == [400] * 5 + [800, 1600, 3200, 3200, 3200, 3200, 2800]
 
 
 async def test_text_that_comes_later_is_handed_over_at_once() -> None:
