@@ -163,7 +163,8 @@ class Answer:
                 self._news.up()
                 yield self._taken(amplified(chunk, self._gain), part.stages(made_at))
             yield Ended(self._at) if part.error is None else Skipped(self._at, part.error)
-            pause = self._pause(part.unit) if self._at > begun else b""
+            if part.unit.words:  # of one without, the pause before it is still to come
+                pause = self._pause(part.unit) if self._at > begun else b""
             self._parts.popleft()
         if self._dry_at is not None:
             self._observer.ended(self._gaps.noticed)

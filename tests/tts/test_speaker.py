@@ -35,6 +35,19 @@ async def test_units_are_spoken_in_order_with_their_pauses() -> None:
     assert pcm == spoken(voice, *voice.said)
 
 
+async def test_the_pause_before_a_unit_without_words_is_heard() -> None:
+    async def pieces() -> AsyncIterator[str]:
+        yield "First one, so.\n\n"
+        yield "🎉" * 400 + "\n\n"
+        await anyio.sleep(0.1)
+        yield "Second one here."
+
+    voice = ScriptedVoice()
+    events = await all_of(speaker(voice).say(pieces(), "default"))
+    assert [event.text[:5] for event in events if isinstance(event, Begun)] == ["First", "🎉" * 5, "Secon"]
+    assert sound_of(events) == spoken(voice, "First one, so.", "Second one here.")
+
+
 async def test_speed_and_language_reach_the_voice_and_the_seed_is_one_per_answer() -> None:
     voice = ScriptedVoice()
     seeds = []
