@@ -56,13 +56,13 @@ class Ear:
             self._keep(samples)
             return
         for start in range(0, len(samples), _PORTION):
+            self.buffer.forget(detector.earliest)  # which makes room, also where turns were not told before
             windows = self._keep(samples[start : start + _PORTION])
             for window in await self._vad.hear(self._stream, windows):
                 self._guard.hears(detector.position, window.frames)
                 echo = detector.is_speech(window.probability) and self._guard.is_echo()
                 for event in detector.feed(window.probability, window.level, echo=echo):
                     tell(event)
-            self.buffer.forget(detector.earliest)
         if detector.pauses:
             for event in self._quiet(detector):
                 tell(event)

@@ -227,6 +227,17 @@ async def test_sound_before_another_format_is_in_the_turn_that_is_committed(vad:
     assert found.tolist() == expected.tolist()
 
 
+async def test_turn_detection_may_begin_in_a_full_buffer(vad: Vad, speech: Speech) -> None:
+    ear = Ear(vad, PCM_16K)
+    await events_of(ear, bytes(2 * MAX_SAMPLES), step=2 * MAX_SAMPLES)
+    with pytest.raises(BufferFullError):
+        await events_of(ear, bytes(2))
+    ear.take_turns(ServerVad())
+    said = np.concatenate((await speech.say(*SENTENCES[0]), seconds(1)))
+    events = await events_of(ear, pcm(said))
+    assert [type(event) for event in events if not isinstance(event, Resumed)][::2] == [Started, Stopped]
+
+
 async def test_turn_detection_that_begins_while_a_reply_plays_knows_it(vad: Vad, speech: Speech) -> None:
     click = (await speech.say(*SENTENCES[0]))[: 110 * MS]
     for playing in (False, True):
