@@ -18,7 +18,7 @@ from server.errors import FieldError, RequestError
 from server.media.errors import MediaError
 from server.patient_websocket import WAITING
 from server.realtime.durable.store import TakenOverError
-from server.realtime.events import ClientEvent, EventError, InputAudioAppend, client_event, shows
+from server.realtime.events import ClientEvent, EventError, InputAudioAppend, client_event
 from server.realtime.outbox import Outbox, emit_error
 from server.realtime.patience import Patience
 from server.stopping import Stopping
@@ -88,41 +88,20 @@ class Connection:
             await self._close(_first(errors))
 
     async def _read(self, session: Core) -> None:
-        """One event after the other; but while the pictures of one are fetched and decoded, sound is heard."""
-        shown = anyio.Event()
-        shown.set()
-        async with anyio.create_task_group() as group:
-            while True:
-                try:
-                    events = await self._next()
-                except WebSocketDisconnect:
-                    await shown.wait()  # the session goes on with what was said
-                    raise
-                for event in events:
-                    if not isinstance(event, InputAudioAppend):
-                        await shown.wait()
-                    if shows(event):
-                        shown = anyio.Event()
-                        group.start_soon(self._show, event, session, shown, name="pictures")
-                    else:
-                        await self._take(event, session)
-
-    async def _show(self, event: ClientEvent, session: Core, shown: anyio.Event) -> None:
-        await self._take(event, session)
-        shown.set()
-
-    async def _next(self) -> list[ClientEvent]:
-        """What the client says next. Sound that waits already is handled as one: a server that is late hears at once
-        what it has missed, for less than it costs in pieces, and is in time again."""
-        event, sound = await self._event(), list[bytes]()
-        while _may_join(event) and len(sound) < _TOGETHER and self._more_waits():
-            sound.append(event.audio)
-            event = await self._event()
-        if sound and _may_join(event):
-            sound.append(event.audio)
-            event = None
-        heard: list[ClientEvent] = [InputAudioAppend(audio=b"".join(sound))] if sound else []
-        return heard if event is None else [*heard, event]
+        """Sound that waits already is handled as one: a server that is late hears at once what it has missed, for less
+        than it costs in pieces, and is in time again."""
+        while True:
+            event, sound = await self._event(), list[bytes]()
+            while _may_join(event) and len(sound) < _TOGETHER and self._more_waits():
+                sound.append(event.audio)
+                event = await self._event()
+            if sound and _may_join(event):
+                sound.append(event.audio)
+                event = None
+            if sound:
+                await self._take(InputAudioAppend(audio=b"".join(sound)), session)
+            if event is not None:
+                await self._take(event, session)
 
     async def _event(self) -> ClientEvent | None:
         """What the client says next. None: it is no event, of which the client was told."""

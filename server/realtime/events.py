@@ -221,21 +221,6 @@ def client_event(raw: str | None) -> ClientEvent:
         raise EventError(error, event_id if isinstance(event_id, str) else None) from error
 
 
-def shows(event: ClientEvent) -> bool:
-    """Whether it brings pictures, which have to be fetched or decoded."""
-    match event:
-        case InputVideoAppend():
-            return True
-        case ItemCreate(item=item):
-            items = [item]
-        case ResponseCreate(response=response):
-            items = response.get("input") or []
-        case _:
-            return False
-    parts = [part for item in items for part in item.get("content") or ()]
-    return any(part.get("type") == "input_image" for part in parts)
-
-
 def error_event(error: Exception, event_id: str | None = None) -> dict[str, Any]:
     """The `error` event that tells of `error`, without an id of its own. `event_id`: of the event that caused it."""
     if isinstance(error, EventError):

@@ -1,7 +1,7 @@
 """The session: a client's events in, the server's out through `emit`. Knows neither socket nor JSON.
 
-It keeps the parts together: what the user says, the conversation, the answers. Events are handled one after another (sound
-may come while the pictures of one do); whatever is slow runs in tasks of the session's group.
+It keeps the parts together: what the user says, the conversation, the answers. Events are handled one after another;
+whatever is slow runs in tasks of the session's group.
 """
 
 from __future__ import annotations

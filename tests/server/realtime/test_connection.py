@@ -17,7 +17,7 @@ from websockets.asyncio.client import connect
 
 from server.patient_websocket import WAITING
 from server.realtime.connection import Connection
-from server.realtime.events import ClientEvent, InputAudioAppend, InputAudioCommit, client_event, shows
+from server.realtime.events import ClientEvent, InputAudioAppend, InputAudioCommit
 from server.realtime.outbox import Outbox
 from server.stopping import Stopping
 from tests.serving import serving
@@ -42,10 +42,9 @@ def append(sound: bytes, **more: str) -> str:
     return to_json({"type": "input_audio_buffer.append", "audio": b64encode(sound).decode()} | more).decode()
 
 
-async def handled(*said: str, waits: bool = False, listener: Listener | None = None) -> list[ClientEvent]:
-    """What a session is asked if all of this waits when it begins; `waits`: of a server that says so."""
-    listener = listener or Listener()
-    waiting = deque[Message]({"type": "websocket.receive", "text": text} for text in said)
+async def handled(*said: str, **extensions: Any) -> list[ClientEvent]:
+    """What a session is asked if all of this waits when it begins."""
+    waiting, listener = deque[Message]({"type": "websocket.receive", "text": text} for text in said), Listener()
     waiting.appendleft({"type": "websocket.connect"})
 
     async def receive() -> Message:
@@ -58,7 +57,7 @@ async def handled(*said: str, waits: bool = False, listener: Listener | None = N
     async def session() -> AsyncIterator[Listener]:
         yield listener
 
-    told = {WAITING: lambda: bool(waiting)} if waits else {}
+    told = {name: lambda: bool(waiting) for name in extensions}
     websocket = WebSocket({"type": "websocket", "headers": [], "extensions": told}, receive, send)
     await websocket.accept()
     with anyio.fail_after(30):
@@ -75,7 +74,7 @@ COMMIT = '{"type": "input_audio_buffer.commit"}'
 async def test_sound_that_waits_is_one() -> None:
     said = (append(b"a"), append(b"bc"), append(b"d"), COMMIT, append(b"e"))
     sound = [InputAudioAppend(audio=b"abcd"), InputAudioCommit(), InputAudioAppend(audio=b"e")]
-    assert await handled(*said, waits=True) == sound
+    assert await handled(*said, **{WAITING: True}) == sound
 
 
 async def test_of_a_server_that_does_not_say_what_waits_nothing_is_joined() -> None:
@@ -85,7 +84,7 @@ async def test_of_a_server_that_does_not_say_what_waits_nothing_is_joined() -> N
 
 async def test_sound_with_a_name_and_what_is_none_stays_apart() -> None:
     said = (append(b"a"), append(b"b", event_id="x"), append(b"c"), "{", append(b"d"), append(b"e"))
-    events = await handled(*said, waits=True)
+    events = await handled(*said, **{WAITING: True})
     assert events == [
         InputAudioAppend(audio=b"a"),
         InputAudioAppend(audio=b"b", event_id="x"),
@@ -95,42 +94,8 @@ async def test_sound_with_a_name_and_what_is_none_stays_apart() -> None:
 
 
 async def test_others_are_let_in_after_a_second_of_sound() -> None:
-    events = await handled(*[append(b"a")] * 60, waits=True)
+    events = await handled(*[append(b"a")] * 60, **{WAITING: True})
     assert [len(event.audio) for event in events if isinstance(event, InputAudioAppend)] == [26, 26, 8]
-
-
-PICTURE = {"type": "input_image", "image_url": "https://example.com/a.png"}
-SHOWN: dict[str, Any] = {"type": "message", "role": "user", "content": [PICTURE]}
-
-
-@pytest.mark.parametrize(
-    "said",
-    [
-        {"type": "conversation.item.create", "item": SHOWN},
-        {"type": "response.create", "response": {"input": [SHOWN]}},
-        {"type": "input_video_buffer.append", "image_url": "data:"},
-    ],
-)
-async def test_sound_is_heard_while_a_picture_comes_and_all_else_waits(said: dict[str, Any]) -> None:
-    class Fetching(Listener):
-        async def handle(self, event: ClientEvent) -> None:
-            if shows(event):
-                await anyio.sleep(0.2)
-            await super().handle(event)
-
-    wire = to_json(said).decode()
-    events = await handled(wire, append(b"a"), append(b"b"), COMMIT, append(b"c"), wire, listener=Fetching())
-    kinds = [type(event) for event in events]
-    first = client_event(wire)
-    assert events[:3] == [InputAudioAppend(audio=b"a"), InputAudioAppend(audio=b"b"), first]
-    # Also the last one is handled whose client has left meanwhile.
-    assert events[3:] == [InputAudioCommit(), InputAudioAppend(audio=b"c"), first], kinds
-
-
-async def test_words_wait_for_no_picture() -> None:
-    words = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hi"}]}
-    wire = to_json({"type": "conversation.item.create", "item": words}).decode()
-    assert await handled(wire, append(b"a")) == [client_event(wire), InputAudioAppend(audio=b"a")]
 
 
 async def test_our_websocket_says_what_waits() -> None:
