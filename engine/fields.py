@@ -55,9 +55,9 @@ def check_fields(body: BaseModel) -> None:
 
 
 def unknown(value: Any, path: str = "") -> Iterator[str]:
-    """The paths of fields that no model inside `value` declares."""
+    """The paths of fields that no model inside `value` declares. Null asks for nothing."""
     if isinstance(value, BaseModel):
-        yield from (f"{path}{name}" for name in value.model_extra or {})
+        yield from (f"{path}{name}" for name, given in (value.model_extra or {}).items() if given is not None)
         for name in value.model_fields_set & type(value).model_fields.keys():
             yield from unknown(vars(value)[name], f"{path}{name}.")  # not by getattr, which warns of what is deprecated
     elif isinstance(value, list):

@@ -1,4 +1,5 @@
-"""Earlier spoken answers named by their audio id, put back into the conversation as the words that were said."""
+"""Earlier answers put back into the conversation as the words that were said: spoken ones, named by their audio id, and
+refusals."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from server.store import Store
 
 
 async def recall(messages: list[dict[str, Any]], store: Store) -> list[dict[str, Any]]:
-    """`messages` with the transcript in place of each assistant message's `audio`.
+    """`messages` with the transcript in place of each assistant message's `audio`, or its refusal as its content.
 
     A message that brings its words in `content` as well keeps them. Cancelling it changes nothing.
 
@@ -17,13 +18,18 @@ async def recall(messages: list[dict[str, Any]], store: Store) -> list[dict[str,
         RequestError: an id is missing, unknown or expired.
     """
     return [
-        await _with_words(message, store, f"messages[{index}].audio") if _is_spoken(message) else message
+        await _with_words(message, store, f"messages[{index}].audio") if _is_spoken(message) else _with_refusal(message)
         for index, message in enumerate(messages)
     ]
 
 
 def _is_spoken(message: dict[str, Any]) -> bool:
     return message.get("role") == "assistant" and "audio" in message
+
+
+def _with_refusal(message: dict[str, Any]) -> dict[str, Any]:
+    refused = message.get("role") == "assistant" and not message.get("content") and message.get("refusal")
+    return message | {"content": message["refusal"]} if refused else message
 
 
 async def _with_words(message: dict[str, Any], store: Store, param: str) -> dict[str, Any]:

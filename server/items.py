@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from server.errors import RequestError
-from server.message_fields import BREAKPOINT, check_fields, check_part
+from server.message_fields import HINTS, check_fields, check_part
 
 Item = dict[str, Any]
 
@@ -15,9 +15,8 @@ _ROLES = ("user", "assistant", "system", "developer")
 _TEXTS = {"input_text": "text", "output_text": "text", "text": "text", "refusal": "refusal"}
 """Kinds of text parts, and where each has its text."""
 _OF_MESSAGES = {"type", "role", "content", "id", "status", "phase"}
-_OF_TEXTS = {"type", "text", "refusal", "annotations", "logprobs", BREAKPOINT}
-_OF_PICTURES = {"type", "image_url", "detail", BREAKPOINT}
-"""An answer's items may be sent back as they came."""
+_OF_PICTURES = {"type", "image_url", "detail", *HINTS}
+_OF_OUTPUTS = {"type", "call_id", "output", "id", "status", "name"}
 
 
 def as_messages(items: list[Item]) -> list[Item]:
@@ -36,40 +35,46 @@ def _item(item: Item, where: str) -> Item:
     if kind not in CALLS:
         known = ", ".join(("message", *CALLS))
         raise RequestError(f"{where}: items of type {str(kind)[:40]!r} are not served; known are {known}.", param=where)
+    if not kind.endswith("_output"):  # the assistant's own, which the SDK sends with all that it made of it
+        return {name: value for name, value in item.items() if name != "parsed_arguments"}
+    check_fields(item, _OF_OUTPUTS, where)
     if isinstance(output := item.get("output"), list):
         return item | {"output": _text(output, f"{where}.output")}
     return item
 
 
 def _message(item: Item, where: str) -> Item:
-    check_fields(item, _OF_MESSAGES, where)
     role, content = item.get("role"), item.get("content")
     if role not in _ROLES:
         raise RequestError(f"{where}: a message's role must be one of {', '.join(_ROLES)}.", param=f"{where}.role")
+    if role != "assistant":
+        check_fields(item, _OF_MESSAGES, where)
     if isinstance(content, str):
         return {"role": role, "content": content}
     if not isinstance(content, list):
         raise RequestError(f"{where}: content must be a string or a list of parts.", param=f"{where}.content")
     if role != "user":
-        return {"role": role, "content": _text(content, f"{where}.content")}
+        return {"role": role, "content": _text(content, f"{where}.content", as_said=role == "assistant")}
     return {"role": role, "content": [_part(part, f"{where}.content[{at}]") for at, part in enumerate(content)]}
 
 
-def _text(parts: list[Any], where: str) -> str:
+def _text(parts: list[Any], where: str, *, as_said: bool = False) -> str:
     """The texts of parts that must all be text."""
     texts = []
     for place, part in enumerate(parts):
-        text = _text_part(part, f"{where}[{place}]")
+        text = _text_part(part, f"{where}[{place}]", as_said=as_said)
         if text is None:
             raise RequestError(f"{where}[{place}] must be text.", param=f"{where}[{place}]")
         texts.append(text)
     return "".join(texts)
 
 
-def _text_part(part: object, where: str) -> str | None:
-    if not isinstance(part, dict) or not isinstance(text := part.get(_TEXTS.get(str(part.get("type")), "")), str):
+def _text_part(part: object, where: str, *, as_said: bool = False) -> str | None:
+    field = _TEXTS.get(str(part.get("type")), "") if isinstance(part, dict) else ""
+    if not isinstance(part, dict) or not isinstance(text := part.get(field), str):
         return None
-    check_fields(part, _OF_TEXTS, where)
+    if not as_said:
+        check_fields(part, {"type", field, *HINTS}, where)
     return text
 
 

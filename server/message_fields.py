@@ -1,4 +1,7 @@
-"""Which fields messages and their parts may have: one that nothing would read is refused by name, not ignored."""
+"""Which fields messages and their parts may have: one that asks for what nothing does is refused by name, not ignored.
+
+What an assistant said is a record, which SDKs send back with all that they made of it: there nothing is refused.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +12,13 @@ from server.errors import RequestError
 
 Message = dict[str, Any]
 
-BREAKPOINT = "prompt_cache_breakpoint"
-"""OpenAI's clients may send it with any part: equal beginnings of prompts are always found."""
+HINTS = frozenset({"id", "uuid", "cache_control", "prompt_cache_breakpoint"})
+"""Of any part: how clients name it, and what others are to keep of it. Here equal beginnings of prompts and equal
+attachments are always found."""
 
 _OF_ALL = {"role", "content", "name", "task"}
-_OF_ROLES = {
-    # An answer sent back as it came: where its words are from is for people.
-    "assistant": {"tool_calls", "reasoning", "reasoning_content", "audio", "annotations"},
-    "tool": {"tool_call_id"},
-    "developer": {"tools"},
-}
-_OF_PARTS = {"text": {"text"}, "refusal": {"refusal"}, "video_url": {"video_url", "audio"}} | {
+_OF_ROLES = {"tool": {"tool_call_id"}, "developer": {"tools"}}
+_OF_PARTS = {"text": {"text"}, "video_url": {"video_url", "audio"}} | {
     kind: {kind} for kind in ("image_url", "audio_url", "input_audio")
 }
 _INSIDE = {
@@ -37,9 +36,10 @@ def check_messages(messages: list[Message]) -> None:
         RequestError: a field is unknown, with its path.
     """
     for number, message in enumerate(messages):
-        where = f"messages[{number}]"
-        check_fields(message, _OF_ALL | _OF_ROLES.get(str(message.get("role")), set()), where)
-        content = message.get("content")
+        role, content, where = str(message.get("role")), message.get("content"), f"messages[{number}]"
+        if role == "assistant":
+            continue
+        check_fields(message, _OF_ALL | _OF_ROLES.get(role, set()), where)
         for place, part in enumerate(content if isinstance(content, list) else ()):
             check_part(part, f"{where}.content[{place}]")
 
@@ -49,7 +49,7 @@ def check_part(part: object, where: str) -> None:
     kind = str(part.get("type")) if isinstance(part, dict) else ""
     if not isinstance(part, dict) or kind not in _OF_PARTS:
         return
-    check_fields(part, {"type", BREAKPOINT} | _OF_PARTS[kind], where)
+    check_fields(part, {"type", *HINTS} | _OF_PARTS[kind], where)
     if kind in _INSIDE and isinstance(inside := part.get(kind), dict):
         check_fields(inside, _INSIDE[kind], f"{where}.{kind}")
 

@@ -79,7 +79,7 @@ SOUND_INSIDE = {"type": "input_audio", "input_audio": {"data": "eA==", "format":
     [
         (conversation(mood="glad"), "messages[0].mood"),
         (conversation(tool_call_id="a"), "messages[0].tool_call_id"),
-        (conversation(role="assistant", refusal="No."), "messages[0].refusal"),
+        (conversation(role="system", tools=[]), "messages[0].tools"),
         (with_part({"type": "text", "text": "Hi", "size": 3}), "messages[0].content[0].size"),
         (
             with_part({"type": "image_url", "image_url": {"url": "data:", "width": 9}}),
@@ -103,9 +103,10 @@ async def test_a_field_that_nothing_reads_is_named_by_its_path(body: dict[str, A
         ({"role": "user", "content": "Hi", "mood": "glad"}, "input[0].mood"),
         ({"role": "user", "content": [{"type": "input_text", "text": "Hi", "size": 3}]}, "input[0].content[0].size"),
         (
-            {"role": "assistant", "content": [{"type": "output_text", "text": "Hi", "size": 3}]},
+            {"role": "system", "content": [{"type": "input_text", "text": "Hi", "size": 3}]},
             "input[0].content[0].size",
         ),
+        ({"type": "function_call_output", "call_id": "a", "output": "warm", "mood": "glad"}, "input[0].mood"),
         ({"role": "user", "content": [{"type": "input_image", "image_url": "data:", "w": 9}]}, "input[0].content[0].w"),
         ({"role": "user", "content": [SOUND_INSIDE]}, "input[0].content[0].input_audio.rate"),
     ],
@@ -117,27 +118,57 @@ async def test_so_is_one_of_an_input_item(item: dict[str, Any], path: str) -> No
     assert server.engine.requests == []
 
 
-async def test_answers_can_be_sent_back_as_they_came() -> None:
-    """With all that the SDK's objects have, null or not."""
+CALL = {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}", "parsed_arguments": {}}, "index": 0}
+SAID: dict[str, Any] = {
+    "type": "text",
+    "text": "Hi.",
+    "role": "assistant",
+    "refusal": None,
+    "annotations": [],
+    "reasoning": None,
+}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {
+            "content": "Hi.",
+            "refusal": None,
+            "annotations": [],
+            "audio": None,
+            "function_call": None,
+            "reasoning": "Well.",
+        },
+        {"content": [SAID]},  # by the JavaScript Agents SDK
+        {"content": "{}", "parsed": {}},  # by `chat.completions.parse`
+        {"content": "Hi.", "provider_specific_fields": {"reasoning": None}},  # by LiteLLM
+        {"content": None, "tool_calls": [CALL]},
+    ],
+)
+async def test_answers_can_be_sent_back_with_all_that_an_sdk_made_of_them(said: dict[str, Any]) -> None:
+    user = {"type": "text", "text": "Go on.", "id": "b", "cache_control": {}, "prompt_cache_breakpoint": {}}
+    talk = [*ASK["messages"], {"role": "assistant"} | said, {"role": "user", "content": [user], "name": "Ann"}]
+    if "tool_calls" in said:
+        talk.insert(2, {"role": "tool", "content": "done", "tool_call_id": "a"})
     async with served(ScriptedEngine()) as server:
-        first = await server.sdk.chat.completions.create(**ASK)
-        said = first.choices[0].message.model_dump()
-        call = {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}, "index": 0}
-        talk = [
-            *ASK["messages"],
-            said | {"annotations": [], "reasoning": "Well."},
-            {
-                "role": "user",
-                "content": [{"type": "text", "text": "Go on.", "prompt_cache_breakpoint": {}}],
-                "name": "Ann",
-            },
-            {"role": "assistant", "content": None, "tool_calls": [call]},
-            {"role": "tool", "content": "done", "tool_call_id": "a"},
-        ]
         assert (await server.http.post(CHAT, json=ASK | {"messages": talk})).status_code == 200
-        answer: dict[str, Any] = {"type": "output_text", "text": "Hi", "annotations": [], "logprobs": None}
-        item = {"type": "message", "role": "assistant", "id": "m", "status": "completed", "content": [answer]}
-        sent = {"input": [item, {"role": "user", "content": "Hi"}]}
+
+
+async def test_a_refusal_is_part_of_the_conversation() -> None:
+    async with served(ScriptedEngine()) as server:
+        talk = [*ASK["messages"], {"role": "assistant", "content": None, "refusal": "No."}, *ASK["messages"]]
+        assert (await server.http.post(CHAT, json=ASK | {"messages": talk})).status_code == 200
+    assert server.engine.requests[0]["messages"][1]["content"] == "No."
+
+
+async def test_items_can_be_sent_back_with_all_that_an_sdk_made_of_them() -> None:
+    text: dict[str, Any] = {"type": "output_text", "text": "{}", "annotations": [], "logprobs": None, "parsed": {}}
+    said = {"type": "message", "role": "assistant", "id": "m", "status": "completed", "phase": None, "content": [text]}
+    called = {"type": "function_call", "name": "f", "arguments": "{}", "call_id": "a", "parsed_arguments": {}}
+    returned = {"type": "function_call_output", "call_id": "a", "output": "warm", "status": None}
+    async with served(ScriptedEngine()) as server:
+        sent = {"input": [said, called, returned, {"role": "user", "content": "Hi"}]}
         assert (await server.http.post("/v1/responses", json=sent)).status_code == 200
 
 
