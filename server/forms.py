@@ -34,10 +34,10 @@ def is_form(request: Request) -> bool:
 async def read_form(request: Request, max_bytes: int, place: Place | None = None) -> FormData:
     """The fields of a form with one file at most, which the caller closes. Cancelling it leaves the rest unread.
 
-    `place` holds no more than what of the form is in memory.
+    `place` holds no more than what of the form is in memory, the rest on disk.
 
     Raises:
-        RequestError: no form (415), more than `max_bytes` (413), or malformed (400).
+        RequestError: no form (415), more than `max_bytes` (413), malformed (400), or no room for it (503).
         Exception: whatever keeps the body from being read, such as a client that left while sending.
     """
     if not is_form(request):
@@ -81,6 +81,6 @@ async def _pieces(request: Request, max_bytes: int, place: Place | None) -> Asyn
             async for piece in pieces:
                 yield piece
                 if place is not None:  # the parser has written it
-                    place.hold_at_most(_IN_MEMORY)
+                    place.spill(_IN_MEMORY)
     except Exception as error:
         raise _BrokenOffError(error) from error

@@ -30,7 +30,7 @@ SESSIONS = frozenset({"/v1/realtime", "/v1/audio/speech/stream"})
 """What a client secret opens."""
 
 _LARGEST_BODIES = 4
-"""How many of the largest bodies allowed there is memory for; many more ordinary ones."""
+"""How many of the largest bodies allowed there is memory for, and disk for recordings; many more ordinary ones."""
 _EXPOSED = [
     "x-request-id",
     "server-timing",
@@ -44,7 +44,8 @@ def add_gate(app: FastAPI, settings: Settings, access: Access) -> None:
     """Put the gate in front of all routes."""
     # Who says `none` may have given the server any name.
     origins = Origins(settings.origins, only_local_names=settings.keys is None)
-    places = Places(settings.max_requests, _LARGEST_BODIES * settings.max_body_bytes)
+    sizes = settings.max_body_bytes, settings.max_attachment_bytes
+    places = Places(settings.max_requests, *(_LARGEST_BODIES * size for size in sizes))
     app.add_middleware(Gate, access=access, places=places, origins=origins)
 
 

@@ -26,10 +26,10 @@ class ServerBusyError(RequestError):
 
 
 class Places:
-    """A bounded number of requests and sessions in one process, whose bodies share a bounded number of bytes."""
+    """A bounded number of requests and sessions in one process; bodies share so many bytes in memory and on disk."""
 
-    def __init__(self, places: int, body_bytes: int) -> None:
-        self._free, self._free_bytes = places, body_bytes
+    def __init__(self, places: int, body_bytes: int, disk_bytes: int = 0) -> None:
+        self._free, self._free_bytes, self._free_disk = places, body_bytes, disk_bytes
 
     @contextmanager
     def taken(self) -> Iterator[Place]:
@@ -42,35 +42,41 @@ class Places:
             yield place
         finally:
             self._free += 1
-            place.hold_at_most(0)
+            place.leave()
 
-    def take_bytes(self, size: int) -> None:
-        if size > self._free_bytes:
+    def take_bytes(self, size: int, on_disk: int = 0) -> None:
+        """Both may be negative: given back."""
+        if size > self._free_bytes or on_disk > self._free_disk:
             raise ServerBusyError
         self._free_bytes -= size
-
-    def give_bytes_back(self, size: int) -> None:
-        self._free_bytes += size
+        self._free_disk -= on_disk
 
 
 class Place:
     """One request's place."""
 
     def __init__(self, places: Places) -> None:
-        self._places, self.held = places, 0
+        self._places, self._held, self._on_disk = places, 0, 0
 
     def hold(self, size: int) -> None:
         """Keep `size` bytes of the body until the place is left. Raises ServerBusyError."""
         self._places.take_bytes(size)
-        self.held += size
+        self._held += size
 
-    def hold_at_most(self, size: int) -> None:
-        """Give back what is held beyond `size` bytes, which is not in memory any more."""
-        self._places.give_bytes_back(max(0, self.held - size))
-        self.held = min(self.held, size)
+    def spill(self, size: int) -> None:
+        """Of what is held all but `size` bytes is on disk. Raises ServerBusyError."""
+        spilt = max(0, self._held - size)
+        self._places.take_bytes(-spilt, spilt)
+        self._held -= spilt
+        self._on_disk += spilt
+
+    def leave(self) -> None:
+        """Nothing is held any more."""
+        self._places.take_bytes(-self._held, -self._on_disk)
+        self._held = self._on_disk = 0
 
 
 def place_of(connection: HTTPConnection) -> Place:
     """That of the request or session; one without bounds where nothing stands before the routes, as in stock vLLM."""
     found: Place | None = getattr(connection.state, "place", None)
-    return found or Place(Places(1, sys.maxsize))
+    return found or Place(Places(1, sys.maxsize, sys.maxsize))

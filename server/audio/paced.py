@@ -18,7 +18,7 @@ _AHEAD = 2000
 """Characters handed over and not yet begun, white space aside: minutes of speech, more than is made ahead."""
 _STILL = 0.5
 """Seconds in which no unit begins, after which more is handed over: a block of code is one unit, however long."""
-_MOST = 8
+_MOST = 4
 """Pieces that are then handed over as one: each time twice as many as before, up to this."""
 _BETWEEN_WORDS = re.compile(r"\w\s(?=\S)")
 
@@ -28,6 +28,7 @@ class PacedText:
 
     def __init__(self, text: str = "") -> None:
         self._rest, self._ahead, self._ended = text, 0, False
+        self._several = 1
         self._news = Wake()
 
     @property
@@ -48,16 +49,17 @@ class PacedText:
     def begun(self, text: str) -> None:
         """A unit of this text is being said (`tts.events.Begun.text`)."""
         self._ahead -= _ink(text)
+        self._several = 1
         self._news.up()
 
     async def pieces(self) -> AsyncGenerator[str, None]:
         """The text in order, in pieces of any size; waits while the voice is far behind, and never for ever."""
-        still, several = False, 1
+        still = False
         while True:
             if self._rest and (still or self._ahead < _AHEAD):
-                several = min(2 * several, _MOST) if still else 1
+                self._several = min(2 * self._several, _MOST) if still else 1
                 still = False
-                cut = _cut(self._rest, several * _PIECE)
+                cut = _cut(self._rest, self._several * _PIECE)
                 piece, self._rest = self._rest[:cut], self._rest[cut:]
                 self._ahead += _ink(piece)
                 yield piece

@@ -69,6 +69,8 @@ async def _respond(
 ) -> Response:
     if "audio" not in parts.engine.modalities:
         raise RequestError("This model does not hear.", param="file")
+    if not places.available_tokens:  # before all of it is sent
+        raise _too_many()
     timing = timing_of(request)
     timing.lap("admission")
     form = await read_form(request, parts.settings.max_attachment_bytes + _MAX_FIELDS_BYTES, place_of(request))
@@ -152,8 +154,7 @@ class _Recording:
         try:
             self._places.acquire_on_behalf_of_nowait(self)
         except WouldBlock:
-            message, wait = "Too many recordings are being heard. Try again later.", {"Retry-After": "5"}
-            raise RequestError(message, status=503, code="server_busy", headers=wait) from None
+            raise _too_many() from None
         try:
             yield
         finally:
@@ -203,3 +204,8 @@ class _Recording:
         """The language's English name; if nobody said it, as far as the script of the words tells."""
         code = "en" if self._task == "translate" else self._language or script_language(self._transcript.text)
         return LANGUAGES[code].lower() if code else "unknown"
+
+
+def _too_many() -> RequestError:
+    message, wait = "Too many recordings are being heard. Try again later.", {"Retry-After": "5"}
+    return RequestError(message, status=503, code="server_busy", headers=wait)

@@ -139,12 +139,14 @@ class Answer:
         """An item of the conversation as far as it is written by now."""
         return item if self.over else next((ours for ours in self._output if ours.id == item.id), item)
 
-    def take_up(self, response_id: str, output: Sequence[Item]) -> None:
+    def take_up(self, response_id: str, output: Sequence[Item], now: float) -> None:
         """Be a response of which another connection has told so much, in place of `begin`."""
         self.id, self._output = response_id, list(output)
         for index, item in enumerate(output):
             if isinstance(item, Message):
                 self._message = index
+                if isinstance(part := item.content[0], Spoken):
+                    self.playback.sent(part.samples, now)
             elif item.status == "in_progress":
                 self._call = index
 

@@ -72,6 +72,11 @@ class Answers:
         return None if running is None or running.answer.over else running.answer
 
     @property
+    def running(self) -> Sequence[Answer]:
+        """All that are not over."""
+        return [given.answer for given in self._running.values() if not given.answer.over]
+
+    @property
     def underway(self) -> Interruption | None:
         """What would have to go on if nobody listened from now on."""
         running = self._last
@@ -82,10 +87,11 @@ class Answers:
 
     def end(self, response_id: str, asked_for: ResponseConfig, output: Sequence[Item], heard: int) -> None:
         """Tell of the end of a response that another connection was given, and of which so many samples were heard."""
-        answer = self._new(asked_for, {}).answer
-        answer.take_up(response_id, output)
-        answer.end(Ending("client_cancelled"))
-        self._line.cut(answer, heard)
+        given = self._new(asked_for, {})
+        given.answer.take_up(response_id, output, self._shared.clock.now())
+        given.answer.end(Ending("client_cancelled"))
+        self._line.cut(given.answer, heard)
+        self._line.silence(given)
 
     @property
     def heard(self) -> Sequence[Given]:

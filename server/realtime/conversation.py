@@ -35,14 +35,18 @@ class Conversation:
     """Items by their ids, in order."""
 
     def __init__(
-        self, items: Sequence[Item] = (), conversation_id: str | None = None, forgotten: Iterable[str] = ()
+        self,
+        items: Sequence[Item] = (),
+        conversation_id: str | None = None,
+        forgotten: Iterable[str] = (),
+        cuts: Iterable[Cut] = (),
     ) -> None:
         """The arguments are what the properties of an earlier one told."""
         self.id = conversation_id or new_id("conv")
         self._items = {item.id: item for item in items}
         self._media = sum(map(media_bytes, items))
         self._forgotten = set(forgotten)
-        self._cuts: dict[str, Cut] = {}
+        self._cuts = {cut.item_id: cut for cut in cuts}
 
     @property
     def items(self) -> tuple[Item, ...]:
@@ -58,6 +62,11 @@ class Conversation:
     def forgotten(self) -> frozenset[str]:
         """Ids of the others."""
         return frozenset(self._forgotten)
+
+    @property
+    def cuts(self) -> tuple[Cut, ...]:
+        """Those to come (`truncate`)."""
+        return tuple(self._cuts.values())
 
     @property
     def last(self) -> str | None:

@@ -5,20 +5,23 @@ Knows what a session is made of, but not where it is kept.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from typing import Any
 
 import anyio
 
 from server.errors import FieldError
-from server.realtime.answer import Answer
 from server.realtime.answers import Answers
 from server.realtime.config import ResponseConfig
-from server.realtime.conversation import Conversation
+from server.realtime.conversation import Conversation, Cut
 from server.realtime.durable.form import UnreadableItemError, pack, unpack
 from server.realtime.durable.keeping import Keeping
 from server.realtime.durable.store import Claim, SessionStore, SessionStoreError, UnknownSessionError
 from server.realtime.interruption import Interruption
+from server.realtime.items import SAMPLES_PER_MS, Message, Spoken
 from server.realtime.outbox import Outbox
+from server.realtime.owed import Unended, asked_json, asked_of, items_of, samples_of, unended, unended_json
 from server.realtime.pictures import with_pictures
 from server.realtime.shared import Shared
 from server.realtime.shown import fields_of
@@ -35,8 +38,9 @@ class Lasting:
         self._shared, self._answers, self._outbox = shared, answers, outbox
         self._store, self._owner = store, owner
         self._left: Interruption | None = None
-        self._unended: Json | None = None
-        """The response of whose end its client was not told: that came with the end of its server or network."""
+        self._unended: list[Unended] = []
+        self._cut: Cut | None = None
+        """How much of the last answer its client received, if that is less than it was taken to have heard."""
         self._keeping: Keeping
         self._writing, self._written = anyio.CancelScope(), anyio.Event()
 
@@ -61,22 +65,27 @@ class Lasting:
         await self._stop_writing()
         await self._keeping.forget()
         self._keep(Keeping.resumed(self._store, claim, self))
-        return [] if last_event_id is None else claim.since(last_event_id)
+        missed = [] if last_event_id is None else claim.since(last_event_id)
+        if last_event_id is not None and missed is not None:
+            self._bound(claim.received(last_event_id))
+        return missed
 
     def go_on(self) -> None:
-        """Go on with the answer that was being given when the connection was lost.
+        """Tell of the ends of the responses that ran when the connection was lost, and go on with what was being said.
 
         Raises:
             RequestError: it cannot be given now.
         """
-        interruption, self._left = self._left, None
-        if interruption is None:
-            return
-        if self._unended is not None:
-            conversation = self._shared.conversation
-            output = [conversation.get(item_id) for item_id in self._unended["output"] if item_id in conversation]
-            self._answers.end(self._unended["id"], interruption.asked, output, self._unended["heard"])
-        self._answers.resume(interruption)
+        shared, left, cut = self._shared, self._left, self._cut
+        for one in self._unended:
+            self._answers.end(one.response_id, one.asked, items_of(shared.conversation, one.output), one.heard)
+        self._left, self._unended, self._cut = None, [], None
+        if cut is not None and shared.conversation.truncate(cut):
+            told = {"item_id": cut.item_id, "content_index": cut.content_index, "audio_end_ms": cut.audio_end_ms}
+            shared.emit("conversation.item.truncated", **told)
+            shared.notes.item_changed(cut.item_id)
+        if left is not None:
+            self._answers.resume(left)
 
     async def leave(self) -> None:
         """The connection is gone: the answer that is being given stops where it was heard, and the session waits.
@@ -96,8 +105,10 @@ class Lasting:
         return {
             "conversation": conversation.id,
             "forgotten": sorted(conversation.forgotten),
+            "cuts": [asdict(cut) for cut in conversation.cuts],
             "has_spoken": self._answers.has_spoken,
-            "answering": self._answering(),
+            **self._answering(),
+            "unended": [unended_json(answer, self._shared.clock.now()) for answer in self._answers.running],
         }
 
     @property
@@ -108,17 +119,13 @@ class Lasting:
         item, answer = self._shared.conversation.get(item_id), self._answers.current
         return pack(item if answer is None else answer.latest(item))
 
-    def _answering(self) -> Json | None:
+    def _answering(self) -> Json:
         """The answer that would have to go on; of one that runs, as far as it is heard by now."""
-        left, current = self._left or self._answers.underway, self._answers.current
+        left = self._left or self._answers.underway
         if left is None:
-            return None
+            return {"answering": None, "asked": None}
         told = {"text": left.text, "heard": left.heard, "whole": left.whole, "item_id": left.item_id}
-        return told | {"unended": None if current is None else self._unended_json(current)}
-
-    def _unended_json(self, answer: Answer) -> Json:
-        heard = answer.playback.heard(self._shared.clock.now())
-        return {"id": answer.id, "output": [item.id for item in answer.kept], "heard": heard}
+        return {"answering": told, "asked": asked_json(left.asked)}
 
     def _keep(self, keeping: Keeping) -> None:
         self._keeping = keeping
@@ -148,15 +155,36 @@ class Lasting:
             raise UnknownSessionError(claim.hold.session_id) from error
         attachments = shared.parts.attachments
         items = [await with_pictures(item, attachments, "item") for item in items]
-        shared.config = updated(shared.config, kept.config, shared.facts)
-        shared.conversation = Conversation(items, kept.state["conversation"], kept.state["forgotten"])
-        self._answers.has_spoken = kept.state["has_spoken"]
-        if (answering := kept.state["answering"]) is not None:
-            self._unended = answering.pop("unended", None)
-            self._left = self._interruption(**answering)
+        shared.config, state = updated(shared.config, kept.config, shared.facts), kept.state
+        cuts = [Cut(**cut) for cut in state.get("cuts", ())]
+        shared.conversation = Conversation(items, state["conversation"], state["forgotten"], cuts)
+        self._answers.has_spoken = state["has_spoken"]
+        self._unended = [unended(told, shared.config, shared.facts) for told in state.get("unended", ())]
+        if (answering := state["answering"]) is not None:
+            asked = asked_of(state.get("asked"), shared.config, shared.facts)
+            self._left = self._interruption(asked, **answering)
 
-    def _interruption(self, text: str, heard: str, whole: bool, item_id: str | None) -> Interruption:
-        asked, context = ResponseConfig(self._shared.config), self._shared.conversation.context
-        before = [item for item in context if item.id != item_id]
-        request = self._answers.request_for(asked, before)
-        return Interruption(asked, text, heard, whole, request, item_id)
+    def _bound(self, received: Mapping[str, int]) -> None:
+        """Nothing is heard of what was not received: so the last answer has to go on from there. `received`: bytes of
+        sound by item, of items of which more was sent."""
+        conversation, left = self._shared.conversation, self._left
+        item_id = conversation.last if left is None else left.item_id
+        if item_id is None or item_id not in received or item_id not in conversation:
+            return
+        asked = ResponseConfig(self._shared.config) if left is None else left.asked
+        item = conversation.get(item_id)
+        part = item.content[0] if isinstance(item, Message) and item.content else None
+        if not isinstance(part, Spoken):
+            return
+        samples = min(part.samples, samples_of(received[item_id], asked))
+        heard = part.timeline.heard(samples)
+        if left is None:
+            left = self._interruption(asked, part.transcript, part.transcript, whole=True, item_id=item_id)
+        if len(heard) < len(left.heard) and (left := replace(left, heard=heard)).rest.strip():
+            self._left, self._cut = left, Cut(item_id, 0, samples // SAMPLES_PER_MS)
+
+    def _interruption(
+        self, asked: ResponseConfig, text: str, heard: str, whole: bool, item_id: str | None
+    ) -> Interruption:
+        before = [item for item in self._shared.conversation.context if item.id != item_id]
+        return Interruption(asked, text, heard, whole, self._answers.request_for(asked, before), item_id)

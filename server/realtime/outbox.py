@@ -47,8 +47,10 @@ class Outbox:
 
     def __init__(self) -> None:
         self.journal: Journal = _forget
-        """Hears every event but sound."""
+        """Hears every event; of one with sound only how many bytes its item has by then."""
         self._tag, self._count = uuid4().hex[:12], 0
+        self._sound = dict[str, int]()
+        """Bytes that were sent, by item."""
         self._waiting = deque[bytes]()
         self._held, self._ended = 0, False
         self._large: bytes | None = None
@@ -62,8 +64,11 @@ class Outbox:
             return
         self._count += 1
         event = {"type": type, "event_id": f"event_{self._tag}_{self._count:06d}"} | fields
-        if isinstance(event.get("delta"), bytes):
-            event["delta"] = b64encode(event["delta"]).decode()
+        if isinstance(sound := event.get("delta"), bytes):
+            event["delta"] = b64encode(sound).decode()
+            item_id = fields["item_id"]
+            self._sound[item_id] = self._sound.get(item_id, 0) + len(sound)
+            self.journal(event["event_id"], {"item_id": item_id, "bytes": self._sound[item_id]})
         elif type not in _NOT_NOTED:
             self.journal(event["event_id"], event)
         self.put(to_json(event))

@@ -100,6 +100,25 @@ def test_a_place_is_free_again_however_it_was_left() -> None:
             raise ZeroDivisionError
 
 
+def test_what_is_on_disk_is_bounded_by_itself() -> None:
+    places = Places(3, 200, 250)
+    with places.taken() as one, places.taken() as other:
+        for place in (one, other):
+            place.hold(90)
+            place.spill(10)
+            place.hold(30)
+        with pytest.raises(ServerBusyError):
+            one.hold(130)
+        other.spill(0)
+        other.hold(60)
+        with pytest.raises(ServerBusyError):
+            other.spill(0)
+    with places.taken() as place:  # all of it is free again
+        place.hold(200)
+        place.spill(0)
+        place.hold(200)
+
+
 async def test_bodies_share_their_memory() -> None:
     """Four of the largest at a time; while they are held, a fifth is refused where it would not fit any more."""
     gate = anyio.Event()

@@ -70,6 +70,8 @@ class Keeping:
         self._out_of_step = False
         self._config = self._state = self._order = False
         self._items: set[str] = set()
+        self._ordered: set[str] = set()
+        """Of the order that was written last."""
         self._journal = Journal(store.bounds)
         self._journal.append(events)
         self._unwritten = 0  # events
@@ -109,8 +111,9 @@ class Keeping:
 
     def answer_goes_on(self, item_ids: Iterable[str]) -> None:
         """More of it was heard, and stands in the items that it writes. That is written with the events."""
-        self._state = self._order = True
+        self._state = True
         self._items.update(item_ids)
+        self._order = self._order or not self._items <= self._ordered
         self._noted.set()
 
     def sent(self, event_id: str, event: Mapping[str, Any]) -> None:
@@ -224,6 +227,7 @@ class Keeping:
         )
         self._config = self._state = self._order = False
         self._items.clear()
+        self._ordered = set(order)
         return change
 
     def _kept(self) -> Kept:

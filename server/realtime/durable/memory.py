@@ -50,8 +50,8 @@ class _Session:
         if change.state is not None:
             self.state = packed(change.state)
         if change.order is not None:
-            self.order = tuple(change.order)
-            self.items = {name: item for name, item in (self.items | dict(change.items)).items() if name in self.order}
+            self.order, there = tuple(change.order), set(change.order)
+            self.items = {name: item for name, item in (self.items | dict(change.items)).items() if name in there}
         else:
             self.items.update((name, item) for name, item in change.items.items() if name in self.items)
         self.journal.append(change.events)

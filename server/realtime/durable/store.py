@@ -7,6 +7,7 @@ from its next call.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -61,7 +62,7 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """An event that the client was sent: its JSON, without its sound."""
+    """An event that the client was sent: its JSON; of sound `{"item_id", "bytes"}`, how much its item has by then."""
 
     event_id: str
     data: bytes
@@ -69,6 +70,10 @@ class Noted:
     @property
     def size(self) -> int:
         return len(self.event_id) + len(self.data)
+
+    @property
+    def is_sound(self) -> bool:
+        return self.data.startswith(b'{"item_id":')
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,19 +125,28 @@ class Claim:
     def since(self, event_id: str) -> list[bytes] | None:
         """JSON of the events after this one, oldest first; None if it is not known, or not any more.
 
-        Not every event is kept: not those of sound. Those of one connection have ids that end in growing numbers, so
-        that their places among the others are known all the same.
+        Not every event is kept, and none's sound. Those of one connection have ids that end in growing numbers, so that
+        their places among the others are known all the same.
         """
-        known = [
-            index
-            for index, event in enumerate(self.events)
-            if _connection_of(event.event_id) == _connection_of(event_id) and event.event_id <= event_id
-        ]
-        return [event.data for event in self.events[known[-1] + 1 :]] if known else None
+        known = [index for index, event in enumerate(self.events) if _is_until(event, event_id)]
+        return [event.data for event in self.events[known[-1] + 1 :] if not event.is_sound] if known else None
+
+    def received(self, event_id: str) -> dict[str, int]:
+        """Bytes of sound that a client has got whose last event was this one, by item; of items of which it was sent
+        more."""
+        sent, got = dict[str, int](), dict[str, int]()
+        for event in self.events:
+            if event.is_sound:
+                told = json.loads(event.data)
+                sent[told["item_id"]] = told["bytes"]
+                if _is_until(event, event_id):
+                    got[told["item_id"]] = told["bytes"]
+        return {item_id: got.get(item_id, 0) for item_id, size in sent.items() if size > got.get(item_id, 0)}
 
 
-def _connection_of(event_id: str) -> str:
-    return event_id.rpartition("_")[0]
+def _is_until(event: Noted, event_id: str) -> bool:
+    """Whether it is this event or came before it on the same connection."""
+    return event.event_id.rpartition("_")[0] == event_id.rpartition("_")[0] and event.event_id <= event_id
 
 
 class SessionStore(Protocol):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from copy import deepcopy
 from typing import Any
 
@@ -16,6 +19,7 @@ from tests.server.realtime.replayed import Replayed
 from tests.server.realtime.test_barge_in import TEXT, letters, steady
 from tests.server.realtime.test_conversing import TRANSCRIBED, WORDS, picture
 from tests.server.realtime.test_tools import WEATHER, calling, returned
+from tts.voice import WIRE_RATE
 
 pytestmark = pytest.mark.anyio
 
@@ -203,33 +207,90 @@ async def test_who_is_taken_over_ends() -> None:
                 await anyio.sleep_forever()
 
 
-@pytest.mark.parametrize("aloud", [True, False])
-async def test_an_answer_goes_on_on_a_connection_that_takes_over(aloud: bool) -> None:
-    """As after a change of networks, of which the server was not told."""
-    store = MemorySessions()
+@asynccontextmanager
+async def left_alone(
+    store: MemorySessions, engine: ScriptedEngine, *, lost_after: float, back_after: float, **asked: Any
+) -> AsyncGenerator[tuple[Driver, str], None]:
+    """A session whose server does not notice that its client is gone, and the last event that the client has got.
+    `asked`: of its answer. In the block it has to be taken over."""
+    aloud = "audio" in asked.pop("output_modalities", ["audio"])
     with pytest.RaisesGroup(TakenOverError, flatten_subgroups=True):
-        async with driven(
-            ScriptedEngine(WORDS, gates={3: anyio.Event()}), steady() if aloud else None, sessions=store
-        ) as first:
-            await first.ask("Count!")
-            await first.wait(2.0)
+        async with driven(engine, steady(), sessions=store) as client:
+            await client.ask("Count!", output_modalities=["audio"] if aloud else ["text"], **asked)
+            await client.wait(lost_after)
+            seen = last_event(client)
+            await client.wait(back_after)
             await anyio.sleep(0.5)  # what was noted is written
-            seen, response = last_event(first), first.of("response.created")[0]["response"]["id"]
-            assert first.of("response.done") == []
-            engine = ScriptedEngine(WORDS[3:])
-            async with driven(engine, steady() if aloud else None, sessions=store) as second:
-                events = await resume(second, first, last_event_id=seen)
-                done = second.of("response.done")[0]["response"]
-                assert (done["id"], done["status"]) == (response, "cancelled")
-                kinds = second.kinds(events)
-                assert kinds.index("response.done") < kinds.index("response.created")
-                await second.wait(10)
-                assert engine.requests[0]["messages"][-1] == {"role": "assistant", "content": "".join(WORDS[:3])}
-                first_part, rest = (message["content"] for message in second.history[1:])
-                assert letters(first_part)
-                assert letters(first_part) + letters(rest) == letters(TEXT)
-                await first.ask("Still there?")
-                await anyio.sleep_forever()
+            yield client, seen
+            await client.ask("Still there?")
+            await anyio.sleep_forever()
+
+
+@pytest.mark.parametrize("modality", ["audio", "text"])
+async def test_an_answer_goes_on_on_a_connection_that_takes_over(modality: str) -> None:
+    """As after a change of networks, of which the server was not told."""
+    store, engine = MemorySessions(), ScriptedEngine(WORDS, gates={3: anyio.Event()})
+    asked = {"output_modalities": [modality], "metadata": {"topic": "numbers"}}
+    async with left_alone(store, engine, lost_after=2.0, back_after=0.0, **asked) as (first, seen):
+        response = first.of("response.created")[0]["response"]["id"]
+        assert first.of("response.done") == []
+        engine = ScriptedEngine(WORDS[3:])
+        async with driven(engine, steady(), sessions=store) as second:
+            events = await resume(second, first, last_event_id=seen)
+            done = second.of("response.done")[0]["response"]
+            assert (done["id"], done["status"], done["output_modalities"]) == (response, "cancelled", [modality])
+            assert done["metadata"] == {"topic": "numbers"}
+            kinds = second.kinds(events)
+            assert kinds.index("response.done") < kinds.index("response.created")
+            assert ("output_audio_buffer.cleared" in kinds) == (modality == "audio")
+            await second.wait(10)
+            assert engine.requests[0]["messages"][-1] == {"role": "assistant", "content": "".join(WORDS[:3])}
+            assert second.of("response.done")[1]["response"]["output_modalities"] == [modality]
+            first_part, rest = (message["content"] for message in second.history[1:])
+            assert letters(first_part)
+            assert letters(first_part) + letters(rest) == letters(TEXT)
+
+
+@pytest.mark.parametrize("back_after", [1.0, 20.0])
+async def test_an_answer_goes_on_from_what_was_received(back_after: float) -> None:
+    """The server spoke on to nobody, also to the end."""
+    store = MemorySessions()
+    async with left_alone(store, ScriptedEngine(WORDS), lost_after=2.0, back_after=back_after) as (first, seen):
+        assert len(first.of("response.done")) == (back_after > 10)
+        sound = [event for event in first.events if event["type"] == "response.output_audio.delta"]
+        got = sum(len(b64decode(event["delta"])) for event in sound if event["event_id"] <= seen) / (2 * WIRE_RATE)
+        assert 1.5 < got < 3
+        async with driven(ScriptedEngine([]), steady(), sessions=store) as second:
+            await resume(second, first, last_event_id=seen)
+            await second.wait(20)
+            cut = second.of("conversation.item.truncated")[-1]
+            assert abs(cut["audio_end_ms"] - got * 1000) <= 1
+            heard, rest = (message["content"] for message in second.history[1:])
+            assert letters(heard)
+            assert letters(heard) + letters(rest) == letters(TEXT)
+
+
+async def test_a_cut_that_was_asked_for_is_made_by_who_takes_over() -> None:
+    store, engine = MemorySessions(), ScriptedEngine(WORDS, gates={3: anyio.Event()})
+    async with left_alone(store, engine, lost_after=2.0, back_after=0.0) as (first, _):
+        item_id = first.of("response.output_item.added")[0]["item"]["id"]
+        await first.say("conversation.item.truncate", item_id=item_id, content_index=0, audio_end_ms=300)
+        await anyio.sleep(0.5)
+        async with driven(ScriptedEngine([]), steady(), sessions=store) as second:
+            await resume(second, first)
+            assert [cut["audio_end_ms"] for cut in second.of("conversation.item.truncated")][-1] == 300
+
+
+async def test_a_response_beside_the_conversation_ends_with_its_connection() -> None:
+    store, engine = MemorySessions(), ScriptedEngine(WORDS, gates={0: anyio.Event()})
+    async with (
+        left_alone(store, engine, lost_after=1.0, back_after=0.0, conversation="none") as (first, seen),
+        driven(ScriptedEngine([]), steady(), sessions=store) as second,
+    ):
+        await resume(second, first, last_event_id=seen)
+        (done,) = second.of("response.done")
+        assert done["response"]["status"] == "cancelled"
+        assert second.of("response.created") == []
 
 
 async def test_what_cannot_be_taken_up_stays_where_it_is() -> None:
