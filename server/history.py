@@ -18,7 +18,7 @@ async def recall(messages: list[dict[str, Any]], store: Store) -> list[dict[str,
         RequestError: an id is missing, unknown or expired.
     """
     return [
-        await _with_words(message, store, f"messages[{index}].audio") if _is_spoken(message) else _with_refusal(message)
+        _with_refusal(await _with_words(message, store, f"messages[{index}].audio") if _is_spoken(message) else message)
         for index, message in enumerate(messages)
     ]
 

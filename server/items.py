@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+from openai.types.responses import ResponseCustomToolCall, ResponseFunctionToolCall, ResponseReasoningItem
+from pydantic import BaseModel
+
 from server.errors import RequestError
 from server.message_fields import HINTS, check_fields, check_part
 
 Item = dict[str, Any]
 
-CALLS = ("function_call", "function_call_output", "custom_tool_call", "custom_tool_call_output", "reasoning")
-"""Items that are no messages and that the engine reads as they are."""
+_SAID: dict[str, type[BaseModel]] = {
+    "function_call": ResponseFunctionToolCall,
+    "custom_tool_call": ResponseCustomToolCall,
+    "reasoning": ResponseReasoningItem,
+}
+"""Items of the assistant's that are no messages."""
+CALLS = (*_SAID, "function_call_output", "custom_tool_call_output")
+"""Items that the engine reads as they are."""
 _ROLES = ("user", "assistant", "system", "developer")
 _TEXTS = {"input_text": "text", "output_text": "text", "text": "text", "refusal": "refusal"}
 """Kinds of text parts, and where each has its text."""
@@ -35,8 +44,8 @@ def _item(item: Item, where: str) -> Item:
     if kind not in CALLS:
         known = ", ".join(("message", *CALLS))
         raise RequestError(f"{where}: items of type {str(kind)[:40]!r} are not served; known are {known}.", param=where)
-    if not kind.endswith("_output"):  # the assistant's own, which the SDK sends with all that it made of it
-        return {name: value for name, value in item.items() if name != "parsed_arguments"}
+    if kind in _SAID:  # which SDKs send with all that they made of it
+        return {name: value for name, value in item.items() if name in _SAID[kind].model_fields}
     check_fields(item, _OF_OUTPUTS, where)
     if isinstance(output := item.get("output"), list):
         return item | {"output": _text(output, f"{where}.output")}

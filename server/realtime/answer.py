@@ -14,7 +14,7 @@ from server.realtime.hearing.formats import Outgoing
 from server.realtime.ids import new_id
 from server.realtime.item_json import content_part_json, item_json
 from server.realtime.items import SAMPLES_PER_MS, FunctionCall, Item, Message, Spoken, Status, Words, with_part
-from server.realtime.outbox import Emit
+from server.realtime.outbox import Emit, Speech
 from server.realtime.playback import Playback
 from server.realtime.reply import Event, Failed, Finished
 from server.realtime.response import Ending, response_json
@@ -139,14 +139,12 @@ class Answer:
         """An item of the conversation as far as it is written by now."""
         return item if self.over else next((ours for ours in self._output if ours.id == item.id), item)
 
-    def take_up(self, response_id: str, output: Sequence[Item], now: float) -> None:
+    def take_up(self, response_id: str, output: Sequence[Item]) -> None:
         """Be a response of which another connection has told so much, in place of `begin`."""
         self.id, self._output = response_id, list(output)
         for index, item in enumerate(output):
             if isinstance(item, Message):
                 self._message = index
-                if isinstance(part := item.content[0], Spoken):
-                    self.playback.sent(part.samples, now)
             elif item.status == "in_progress":
                 self._call = index
 
@@ -175,7 +173,8 @@ class Answer:
 
     def _emit_sound(self, index: int, data: bytes) -> None:
         if data:
-            self._emit("response.output_audio.delta", **self._place(index), content_index=0, delta=data)
+            sound = Speech(data, self._spoken().samples)
+            self._emit("response.output_audio.delta", **self._place(index), content_index=0, delta=sound)
 
     def _spoken(self) -> Spoken:
         message = self._output[self._message_index()]

@@ -23,6 +23,7 @@ from server.realtime.interruption import Interruption
 from server.realtime.items import Item
 from server.realtime.line import Given, Line
 from server.realtime.messages import messages, request_fields
+from server.realtime.owed import Unended
 from server.realtime.playback import LEAD, Playback
 from server.realtime.reply import replying
 from server.realtime.response import Ending
@@ -85,12 +86,14 @@ class Answers:
         heard = running.answer.playback.heard(self._shared.clock.now())
         return Interruption.of(running.answer, running.request, heard, running.said)
 
-    def end(self, response_id: str, asked_for: ResponseConfig, output: Sequence[Item], heard: int) -> None:
-        """Tell of the end of a response that another connection was given, and of which so many samples were heard."""
-        given = self._new(asked_for, {})
-        given.answer.take_up(response_id, output, self._shared.clock.now())
+    def end(self, unended: Unended) -> None:
+        """Tell of the end of a response that another connection was given."""
+        conversation, given = self._shared.conversation, self._new(unended.asked, {})
+        output = [conversation.get(item_id) for item_id in unended.output if item_id in conversation]
+        given.answer.take_up(unended.response_id, output)
+        given.answer.playback.sent(unended.sent, self._shared.clock.now())
         given.answer.end(Ending("client_cancelled"))
-        self._line.cut(given.answer, heard)
+        self._line.cut(given.answer, unended.heard)
         self._line.silence(given)
 
     @property

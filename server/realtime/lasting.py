@@ -21,7 +21,7 @@ from server.realtime.durable.store import Claim, SessionStore, SessionStoreError
 from server.realtime.interruption import Interruption
 from server.realtime.items import SAMPLES_PER_MS, Message, Spoken
 from server.realtime.outbox import Outbox
-from server.realtime.owed import Unended, asked_json, asked_of, items_of, samples_of, unended, unended_json
+from server.realtime.owed import Unended, asked_json, asked_of, unended, unended_json
 from server.realtime.pictures import with_pictures
 from server.realtime.shared import Shared
 from server.realtime.shown import fields_of
@@ -78,7 +78,7 @@ class Lasting:
         """
         shared, left, cut = self._shared, self._left, self._cut
         for one in self._unended:
-            self._answers.end(one.response_id, one.asked, items_of(shared.conversation, one.output), one.heard)
+            self._answers.end(one)
         self._left, self._unended, self._cut = None, [], None
         if cut is not None and shared.conversation.truncate(cut):
             told = {"item_id": cut.item_id, "content_index": cut.content_index, "audio_end_ms": cut.audio_end_ms}
@@ -101,14 +101,14 @@ class Lasting:
 
     @property
     def state(self) -> Json:
-        conversation = self._shared.conversation
+        shared, conversation = self._shared, self._shared.conversation
         return {
             "conversation": conversation.id,
             "forgotten": sorted(conversation.forgotten),
             "cuts": [asdict(cut) for cut in conversation.cuts],
             "has_spoken": self._answers.has_spoken,
             **self._answering(),
-            "unended": [unended_json(answer, self._shared.clock.now()) for answer in self._answers.running],
+            "unended": [unended_json(answer, shared.config, shared.clock.now()) for answer in self._answers.running],
         }
 
     @property
@@ -125,7 +125,7 @@ class Lasting:
         if left is None:
             return {"answering": None, "asked": None}
         told = {"text": left.text, "heard": left.heard, "whole": left.whole, "item_id": left.item_id}
-        return {"answering": told, "asked": asked_json(left.asked)}
+        return {"answering": told, "asked": asked_json(left.asked, self._shared.config)}
 
     def _keep(self, keeping: Keeping) -> None:
         self._keeping = keeping
@@ -155,31 +155,35 @@ class Lasting:
             raise UnknownSessionError(claim.hold.session_id) from error
         attachments = shared.parts.attachments
         items = [await with_pictures(item, attachments, "item") for item in items]
-        shared.config, state = updated(shared.config, kept.config, shared.facts), kept.state
+        state, facts = kept.state, shared.facts
+        config = updated(shared.config, kept.config, facts)
+        # From here on nothing fails.
+        shared.config = config
         cuts = [Cut(**cut) for cut in state.get("cuts", ())]
         shared.conversation = Conversation(items, state["conversation"], state["forgotten"], cuts)
         self._answers.has_spoken = state["has_spoken"]
-        self._unended = [unended(told, shared.config, shared.facts) for told in state.get("unended", ())]
-        if (answering := state["answering"]) is not None:
-            asked = asked_of(state.get("asked"), shared.config, shared.facts)
-            self._left = self._interruption(asked, **answering)
+        self._unended = [unended(told, config, facts) for told in state.get("unended", ())]
+        if (told := state["answering"]) is not None:
+            asked = asked_of(state.get("asked"), config, facts)
+            self._left = self._interruption(asked, told["text"], told["heard"], told["whole"], told["item_id"])
 
     def _bound(self, received: Mapping[str, int]) -> None:
-        """Nothing is heard of what was not received: so the last answer has to go on from there. `received`: bytes of
-        sound by item, of items of which more was sent."""
+        """Nothing is heard of what was not received: so the last answer has to go on from there, unless somebody ended
+        it. `received`: samples by item, of items of which more was sent."""
         conversation, left = self._shared.conversation, self._left
         item_id = conversation.last if left is None else left.item_id
         if item_id is None or item_id not in received or item_id not in conversation:
             return
-        asked = ResponseConfig(self._shared.config) if left is None else left.asked
         item = conversation.get(item_id)
         part = item.content[0] if isinstance(item, Message) and item.content else None
-        if not isinstance(part, Spoken):
-            return
-        samples = min(part.samples, samples_of(received[item_id], asked))
-        heard = part.timeline.heard(samples)
+        if not isinstance(part, Spoken) or any(cut.item_id == item_id for cut in conversation.cuts):
+            return  # of the latter the client has said how much was heard
+        samples = min(part.samples, received[item_id])
+        heard, words = part.timeline.heard(samples), part.transcript
         if left is None:
-            left = self._interruption(asked, part.transcript, part.transcript, whole=True, item_id=item_id)
+            if item.status != "completed" or not part.whole:
+                return
+            left = self._interruption(ResponseConfig(self._shared.config), words, words, whole=True, item_id=item_id)
         if len(heard) < len(left.heard) and (left := replace(left, heard=heard)).rest.strip():
             self._left, self._cut = left, Cut(item_id, 0, samples // SAMPLES_PER_MS)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import uuid4
 
@@ -12,6 +13,7 @@ import anyio
 from pydantic_core import to_json
 
 from server.realtime.events import error_event
+from tts.voice import WIRE_RATE
 from tts.wake import Wake
 
 _FULL = 4 * 2**20
@@ -24,7 +26,19 @@ _HIGH = 2**18
 _NOT_NOTED = frozenset({"session.created", "conversation.created", "conversation.item.retrieved"})
 """Events that mean nothing to another connection, or hold sound."""
 
+_NOTED_SAMPLES = WIRE_RATE // 4
+"""After which it is noted again how much sound an item has."""
+
 Journal = Callable[[str, Mapping[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """Sound of an item, as a `delta`."""
+
+    data: bytes
+    samples: int
+    """That the item has with it, at WIRE_RATE."""
 
 
 class Emit(Protocol):
@@ -43,14 +57,14 @@ def _forget(event_id: str, event: Mapping[str, Any]) -> None:
 
 
 class Outbox:
-    """The events of one connection. Sound in them is bytes under `delta`, which leave as base64."""
+    """The events of one connection. Sound in them is `Speech` under `delta`, which leaves as base64."""
 
     def __init__(self) -> None:
         self.journal: Journal = _forget
-        """Hears every event; of one with sound only how many bytes its item has by then."""
+        """Hears every event; of those with sound, four times a second, only how much their item has."""
         self._tag, self._count = uuid4().hex[:12], 0
-        self._sound = dict[str, int]()
-        """Bytes that were sent, by item."""
+        self._noted: tuple[str, int] = "", 0
+        """Item whose sound was noted last, and its samples."""
         self._waiting = deque[bytes]()
         self._held, self._ended = 0, False
         self._large: bytes | None = None
@@ -64,14 +78,18 @@ class Outbox:
             return
         self._count += 1
         event = {"type": type, "event_id": f"event_{self._tag}_{self._count:06d}"} | fields
-        if isinstance(sound := event.get("delta"), bytes):
-            event["delta"] = b64encode(sound).decode()
-            item_id = fields["item_id"]
-            self._sound[item_id] = self._sound.get(item_id, 0) + len(sound)
-            self.journal(event["event_id"], {"item_id": item_id, "bytes": self._sound[item_id]})
+        if isinstance(sound := event.get("delta"), Speech):
+            event["delta"] = b64encode(sound.data).decode()
+            self._note(event["event_id"], fields["item_id"], sound.samples)
         elif type not in _NOT_NOTED:
             self.journal(event["event_id"], event)
         self.put(to_json(event))
+
+    def _note(self, event_id: str, item_id: str, samples: int) -> None:
+        before, noted = self._noted
+        if item_id != before or samples >= noted + _NOTED_SAMPLES:
+            self._noted = item_id, samples
+            self.journal(event_id, {"item_id": item_id, "samples": samples})
 
     def put(self, data: bytes) -> None:
         """Put an event at the end that was numbered before, as JSON."""

@@ -5,17 +5,14 @@ It is kept with the session, as JSON, and the connection that goes on with the s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from server.errors import RequestError
 from server.realtime.answer import Answer
 from server.realtime.config import Config, Facts, ResponseConfig
-from server.realtime.conversation import Conversation
-from server.realtime.items import Item
 from server.realtime.shown import fields_of
 from server.realtime.updates import updated
-from tts.voice import WIRE_RATE
 
 Json = dict[str, Any]
 
@@ -28,40 +25,35 @@ class Unended:
     asked: ResponseConfig
     output: tuple[str, ...]
     """Ids of its items in the conversation."""
+    sent: int
     heard: int
     """Samples, by the clock of the server that gave it."""
 
 
-def unended_json(answer: Answer, now: float) -> Json:
-    """An answer that runs, as `unended` reads it."""
-    output, heard = [item.id for item in answer.kept], answer.playback.heard(now)
-    return {"id": answer.id, "asked": asked_json(answer.asked), "output": output, "heard": heard}
+def unended_json(answer: Answer, config: Config, now: float) -> Json:
+    """An answer that runs, as `unended` reads it. `config` is the session's."""
+    told = {"id": answer.id, "asked": asked_json(answer.asked, config), "output": [item.id for item in answer.kept]}
+    return told | {"sent": answer.playback.samples_sent, "heard": answer.playback.heard(now)}
 
 
 def unended(told: Json, config: Config, facts: Facts) -> Unended:
-    return Unended(told["id"], asked_of(told["asked"], config, facts), tuple(told["output"]), told["heard"])
+    asked = asked_of(told["asked"], config, facts)
+    return Unended(told["id"], asked, tuple(told["output"]), told["sent"], told["heard"])
 
 
-def asked_json(asked: ResponseConfig) -> Json:
-    """What a response is to be, but for items that were given with it."""
+def asked_json(asked: ResponseConfig, config: Config) -> Json:
+    """What a response is to be, but for items that were given with it. `config` is the session's."""
     metadata = None if asked.metadata is None else dict(asked.metadata)
-    return {"session": fields_of(asked.config), "in_conversation": asked.in_conversation, "metadata": metadata}
+    own = None if asked.config == config else fields_of(asked.config)
+    return {"session": own, "in_conversation": asked.in_conversation, "metadata": metadata}
 
 
 def asked_of(told: Json | None, config: Config, facts: Facts) -> ResponseConfig:
-    """The same again; without it a response of this session as it is. Raises as `updates.updated`."""
+    """The same again, as the session is where nothing else was asked or it cannot be done any more."""
     if told is None:
         return ResponseConfig(config)
-    own = updated(config, told["session"], facts)
+    try:
+        own = config if told["session"] is None else updated(config, told["session"], facts)
+    except RequestError:  # by a server with other voices, for example
+        own = config
     return ResponseConfig(own, told["in_conversation"], metadata=told["metadata"])
-
-
-def samples_of(size: int, asked: ResponseConfig) -> int:
-    """At WIRE_RATE, of so many bytes of a response's sound."""
-    form = asked.config.output_format
-    return size * WIRE_RATE // (form.rate * form.sample_bytes)
-
-
-def items_of(conversation: Conversation, ids: Sequence[str]) -> list[Item]:
-    """Those that have not been deleted."""
-    return [conversation.get(item_id) for item_id in ids if item_id in conversation]

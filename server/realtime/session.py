@@ -191,6 +191,8 @@ class Session:
             told = dict(zip(("item_id", "content_index", "audio_end_ms"), place, strict=True))
             shared.emit("conversation.item.truncated", **told)
             shared.notes.item_changed(event.item_id)
+        else:
+            shared.notes.state_changed()
 
     async def _respond(self, given: dict[str, Any]) -> None:
         shared = self._shared

@@ -157,7 +157,11 @@ async def test_answers_can_be_sent_back_with_all_that_an_sdk_made_of_them(said: 
 
 async def test_a_refusal_is_part_of_the_conversation() -> None:
     async with served(ScriptedEngine()) as server:
-        talk = [*ASK["messages"], {"role": "assistant", "content": None, "refusal": "No."}, *ASK["messages"]]
+        talk = [
+            *ASK["messages"],
+            {"role": "assistant", "content": None, "refusal": "No.", "audio": None},
+            *ASK["messages"],
+        ]
         assert (await server.http.post(CHAT, json=ASK | {"messages": talk})).status_code == 200
     assert server.engine.requests[0]["messages"][1]["content"] == "No."
 
@@ -165,7 +169,14 @@ async def test_a_refusal_is_part_of_the_conversation() -> None:
 async def test_items_can_be_sent_back_with_all_that_an_sdk_made_of_them() -> None:
     text: dict[str, Any] = {"type": "output_text", "text": "{}", "annotations": [], "logprobs": None, "parsed": {}}
     said = {"type": "message", "role": "assistant", "id": "m", "status": "completed", "phase": None, "content": [text]}
-    called = {"type": "function_call", "name": "f", "arguments": "{}", "call_id": "a", "parsed_arguments": {}}
+    called = {
+        "type": "function_call",
+        "name": "f",
+        "arguments": "{}",
+        "call_id": "a",
+        "parsed_arguments": {},
+        "provider_data": {},
+    }
     returned = {"type": "function_call_output", "call_id": "a", "output": "warm", "status": None}
     async with served(ScriptedEngine()) as server:
         sent = {"input": [said, called, returned, {"role": "user", "content": "Hi"}]}

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import dropwhile
 from typing import Any, Protocol
 
 from server.realtime.ids import new_id
@@ -62,7 +63,7 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """An event that the client was sent: its JSON; of sound `{"item_id", "bytes"}`, how much its item has by then."""
+    """An event that the client was sent: its JSON; of sound `{"item_id", "samples"}`, how much its item has by then."""
 
     event_id: str
     data: bytes
@@ -132,21 +133,25 @@ class Claim:
         return [event.data for event in self.events[known[-1] + 1 :] if not event.is_sound] if known else None
 
     def received(self, event_id: str) -> dict[str, int]:
-        """Bytes of sound that a client has got whose last event was this one, by item; of items of which it was sent
-        more."""
+        """Samples of speech that a client has got whose last event was this one, by item; of items of which it was sent
+        more. What was sent before its connection is settled."""
         sent, got = dict[str, int](), dict[str, int]()
-        for event in self.events:
+        for event in dropwhile(lambda event: _connection_of(event.event_id) != _connection_of(event_id), self.events):
             if event.is_sound:
                 told = json.loads(event.data)
-                sent[told["item_id"]] = told["bytes"]
+                sent[told["item_id"]] = told["samples"]
                 if _is_until(event, event_id):
-                    got[told["item_id"]] = told["bytes"]
-        return {item_id: got.get(item_id, 0) for item_id, size in sent.items() if size > got.get(item_id, 0)}
+                    got[told["item_id"]] = told["samples"]
+        return {item_id: got.get(item_id, 0) for item_id, samples in sent.items() if samples > got.get(item_id, 0)}
 
 
 def _is_until(event: Noted, event_id: str) -> bool:
     """Whether it is this event or came before it on the same connection."""
-    return event.event_id.rpartition("_")[0] == event_id.rpartition("_")[0] and event.event_id <= event_id
+    return _connection_of(event.event_id) == _connection_of(event_id) and event.event_id <= event_id
+
+
+def _connection_of(event_id: str) -> str:
+    return event_id.rpartition("_")[0]
 
 
 class SessionStore(Protocol):

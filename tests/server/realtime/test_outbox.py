@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from server.errors import RequestError
-from server.realtime.outbox import Outbox, emit_error
+from server.realtime.outbox import Outbox, Speech, emit_error
 
 pytestmark = pytest.mark.anyio
 
@@ -20,7 +20,7 @@ MIB = 2**20
 async def test_events_come_in_order_with_ids_of_their_own() -> None:
     outbox = Outbox()
     outbox.emit("first", value=1)
-    outbox.emit("second", item_id="a", delta=b"\x00\x01")
+    outbox.emit("second", item_id="a", delta=Speech(b"\x00\x01", 1))
     emit_error(outbox.emit, RequestError("No.", code="no"), "mine")
     outbox.end()
     outbox.emit("after the end")
@@ -39,11 +39,17 @@ async def test_all_is_noted_and_of_sound_how_much_there_was() -> None:
     noted = list[Mapping[str, Any]]()
     outbox = Outbox()
     outbox.journal = lambda event_id, event: noted.append(event)
-    for item_id in ("a", "a", "b"):
-        outbox.emit("response.output_audio.delta", item_id=item_id, delta=b"\x00\x01")
+    for item_id, samples in (("a", 2400), ("a", 4800), ("a", 8400), ("a", 9600), ("b", 2400), ("a", 12_000)):
+        outbox.emit("response.output_audio.delta", item_id=item_id, delta=Speech(b"\x00\x01", samples))
     outbox.emit("response.output_text.delta", delta="Hi")
-    assert noted[:3] == [{"item_id": "a", "bytes": 2}, {"item_id": "a", "bytes": 4}, {"item_id": "b", "bytes": 2}]
-    assert noted[3]["type"] == "response.output_text.delta"
+    *sound, text = noted
+    assert [(note["item_id"], note["samples"]) for note in sound] == [
+        ("a", 2400),
+        ("a", 8400),
+        ("b", 2400),
+        ("a", 12_000),
+    ]
+    assert text["type"] == "response.output_text.delta"
 
 
 async def test_who_waits_for_an_event_gets_it() -> None:
@@ -116,7 +122,7 @@ async def test_a_large_event_counts_again_once_it_has_left() -> None:
 async def test_all_who_wait_for_room_are_let_go() -> None:
     """Two spoken responses may wait at once."""
     outbox = Outbox()
-    outbox.emit("long", item_id="a", delta=bytes(MIB))
+    outbox.emit("long", item_id="a", delta=Speech(bytes(MIB), MIB // 2))
     outbox.end()
     with anyio.fail_after(5):
         async with anyio.create_task_group() as group:
