@@ -313,10 +313,13 @@ async def test_an_answer_that_was_ended_does_not_go_on() -> None:
 
 async def test_speech_of_another_format_is_cut_at_its_time() -> None:
     store, telephone = MemorySessions(), {"output": {"format": {"type": "audio/pcmu"}}}
-    async with left_alone(store, ScriptedEngine(WORDS), lost_after=2.0, back_after=20.0, audio=telephone) as (
-        first,
-        seen,
-    ), driven(ScriptedEngine([]), steady(), sessions=store) as second:
+    async with (
+        left_alone(store, ScriptedEngine(WORDS), lost_after=2.0, back_after=20.0, audio=telephone) as (
+            first,
+            seen,
+        ),
+        driven(ScriptedEngine([]), steady(), sessions=store) as second,
+    ):
         await resume(second, first, last_event_id=seen)
         assert 2000 < second.of("conversation.item.truncated")[0]["audio_end_ms"] <= 2600
 
