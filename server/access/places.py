@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -76,7 +75,6 @@ class Place:
         self._held = self._on_disk = 0
 
 
-def place_of(connection: HTTPConnection) -> Place:
-    """That of the request or session; one without bounds where nothing stands before the routes, as in stock vLLM."""
-    found: Place | None = getattr(connection.state, "place", None)
-    return found or Place(Places(1, sys.maxsize, sys.maxsize))
+def place_of(connection: HTTPConnection) -> Place | None:
+    """That of the request or session; None where nothing stands before the routes, as in stock vLLM."""
+    return getattr(connection.state, "place", None)

@@ -20,6 +20,7 @@ from server.realtime.durable.keeping import Keeping
 from server.realtime.durable.store import Claim, SessionStore, SessionStoreError, UnknownSessionError
 from server.realtime.interruption import Interruption
 from server.realtime.items import SAMPLES_PER_MS, Message, Spoken
+from server.realtime.line import tell_cut
 from server.realtime.outbox import Outbox
 from server.realtime.owed import Unended, asked_json, asked_of, unended, unended_json
 from server.realtime.pictures import with_pictures
@@ -81,9 +82,7 @@ class Lasting:
             self._answers.end(one)
         self._left, self._unended, self._cut = None, [], None
         if cut is not None and shared.conversation.truncate(cut):
-            told = {"item_id": cut.item_id, "content_index": cut.content_index, "audio_end_ms": cut.audio_end_ms}
-            shared.emit("conversation.item.truncated", **told)
-            shared.notes.item_changed(cut.item_id)
+            tell_cut(shared, cut)
         if left is not None:
             self._answers.resume(left)
 

@@ -45,6 +45,13 @@ class Given:
         return not self.silenced and (not self.answer.over or self.answer.playback.ends(now) > now)
 
 
+def tell_cut(shared: Shared, cut: Cut) -> None:
+    """Tell the client that the conversation keeps so much of an answer."""
+    told = {"item_id": cut.item_id, "content_index": cut.content_index, "audio_end_ms": cut.audio_end_ms}
+    shared.emit("conversation.item.truncated", **told)
+    shared.notes.item_changed(cut.item_id)
+
+
 class Line:
     """One listener."""
 
@@ -128,19 +135,14 @@ class Line:
             return
         deferred = shared.conversation.deferred(message.id)
         if (cut := answer.cut_at(heard)) is not None:
-            self._tell_cut(cut)
+            tell_cut(shared, cut)
         if deferred is not None:
             try:
                 shared.conversation.truncate(deferred)
             except RequestError as error:
                 emit_error(shared.emit, error, deferred.event_id)
             else:
-                self._tell_cut(deferred)
-
-    def _tell_cut(self, cut: Cut) -> None:
-        told = {"item_id": cut.item_id, "content_index": cut.content_index, "audio_end_ms": cut.audio_end_ms}
-        self._shared.emit("conversation.item.truncated", **told)
-        self._shared.notes.item_changed(cut.item_id)
+                tell_cut(shared, deferred)
 
     def _silent_after(self, seconds: float) -> None:
         self._ear.playback_ended(self._position(seconds))

@@ -45,6 +45,7 @@ from server.realtime.ids import new_id
 from server.realtime.item_json import item_json
 from server.realtime.items import Item
 from server.realtime.lasting import Lasting
+from server.realtime.line import tell_cut
 from server.realtime.outbox import Outbox
 from server.realtime.pictures import picture, with_pictures
 from server.realtime.shared import Shared
@@ -186,11 +187,9 @@ class Session:
         self._shared.notes.order_changed()
 
     def _truncate(self, event: ItemTruncate) -> None:
-        shared, place = self._shared, (event.item_id, event.content_index, event.audio_end_ms)
-        if shared.conversation.truncate(Cut(*place, event.event_id)):
-            told = dict(zip(("item_id", "content_index", "audio_end_ms"), place, strict=True))
-            shared.emit("conversation.item.truncated", **told)
-            shared.notes.item_changed(event.item_id)
+        shared, cut = self._shared, Cut(event.item_id, event.content_index, event.audio_end_ms, event.event_id)
+        if shared.conversation.truncate(cut):
+            tell_cut(shared, cut)
         else:
             shared.notes.state_changed()
 

@@ -228,33 +228,34 @@ async def test_who_does_not_read_stops_the_voice_and_is_still_heard() -> None:
         await client.hear("input_text.cancelled")
 
 
-async def test_an_idle_connection_is_closed() -> None:
-    voice = quick_voice()
+@asynccontextmanager
+async def impatient(voice: ScriptedVoice, idle_seconds: float) -> AsyncGenerator[tuple[Served, Client], None]:
+    """A client of a server that soon takes it to be idle."""
     async with served(ScriptedEngine(), voice) as server:
         app = FastAPI()
-        add_speech_stream(app, server.app.state.parts, idle_seconds=0.2)
+        add_speech_stream(app, server.app.state.parts, idle_seconds=idle_seconds)
         async with serving(app) as url, connect(f"{url.replace('http', 'ws')}/v1/audio/speech/stream") as connection:
-            client = Client(connection)
-            await client.say("input_text.append", text="This is said, and then nothing more comes. ")
-            events = await client.hear("error")
-            assert sound_of(events)
-            assert error_of(events) == ("idle_timeout", None)
-            with pytest.raises(websockets.ConnectionClosedOK):
-                await connection.recv()
+            yield server, Client(connection)
+
+
+async def test_an_idle_connection_is_closed() -> None:
+    async with impatient(quick_voice(), 0.2) as (server, client):
+        await client.say("input_text.append", text="This is said, and then nothing more comes. ")
+        events = await client.hear("error")
+        assert sound_of(events)
+        assert error_of(events) == ("idle_timeout", None)
+        with pytest.raises(websockets.ConnectionClosedOK):
+            await client.connection.recv()
         assert await server.idle_after() < STOP_SECONDS
 
 
 async def test_a_connection_is_not_idle_while_its_last_words_are_said() -> None:
     voice = ScriptedVoice(seconds_per_char=0.05, chunk_seconds=0.05, rtf=1.0)
-    async with served(ScriptedEngine(), voice) as server:
-        app = FastAPI()
-        add_speech_stream(app, server.app.state.parts, idle_seconds=0.3)
-        async with serving(app) as url, connect(f"{url.replace('http', 'ws')}/v1/audio/speech/stream") as connection:
-            client = Client(connection)
-            await client.say("input_text.append", text="This takes much longer.")
-            await client.say("input_text.flush")
-            assert sound_of(await client.hear("speech.audio.done"))
-            assert error_of(await client.hear("error")) == ("idle_timeout", None)
+    async with impatient(voice, 0.3) as (_, client):
+        await client.say("input_text.append", text="This takes much longer.")
+        await client.say("input_text.flush")
+        assert sound_of(await client.hear("speech.audio.done"))
+        assert error_of(await client.hear("error")) == ("idle_timeout", None)
 
 
 async def test_without_a_voice_the_handshake_is_refused() -> None:
